@@ -1,0 +1,43 @@
+/* base/fs.h - files that survive a crash or a kill, and the locks that own them. */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+struct err;
+
+/* A piece of a file to be written; borrowed. */
+struct fs_part {
+    const void *data;
+    size_t len;
+};
+
+/* Puts the parts, one after the other, into the file `name` of the folder `dir`, all or nothing:
+ * whatever happens, a reader finds the complete old file or the complete new one.
+ *
+ *     open .NAME.tmp (O_EXCL, O_NOFOLLOW) -> write -> fdatasync -> close -> rename -> fsync(dir)
+ *
+ * The barriers: the data is on the disk before its name is, and the name is before the caller tells
+ * anybody.  A stale .NAME.tmp of a dead writer is removed first; one writer a name is assumed.
+ * A failed fdatasync is not tried again on the same file (the kernel may have dropped the pages).
+ * Fails with ERR_IO or ERR_FULL, naming the step, and leaves no temporary. */
+int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                    struct err *err);
+
+/* Reads a whole regular file of at most `max` bytes.  ERR_NOT_FOUND, ERR_IO, or ERR_RANGE when
+ * longer. */
+int fs_read(const char *path, size_t max, struct buf *out, struct err *err);
+
+/* mkdir -p; every folder made is followed by an fsync of the one that holds it. */
+int fs_mkdirs(const char *path, struct err *err);
+
+/* Takes an exclusive flock on `path`, made if absent and never unlinked.  The descriptor is
+ * close-on-exec and the lock lasts until it is closed.  ERR_BUSY when somebody holds it. */
+int fs_lock(const char *path, int *fd, struct err *err);
+
+/* The folder of the running program (/proc/self/exe), on the heap; NULL where unknown. */
+char *fs_program_dir(void);
+
+#endif
