@@ -1,0 +1,88 @@
+/* trainer/checkpoint.h - the state of a training at an instant, on disk.
+ *
+ * A folder holds the checkpoints of one trial:
+ *     cp-0005.safetensors           after 5 complete epochs
+ *     cp-0005+000120.safetensors    after 5 epochs and 120 batches of the sixth (an interruption)
+ * more digits where the number needs them.
+ *
+ * Invariants
+ *   1. A checkpoint is complete or absent at every instant (fs_write_atomic), and checked whole when
+ *      it is read: length, checksum, metadata, tensor names and shapes, this trial's identity.
+ *   2. Its bytes depend on the trial and the position alone: no clock, no host, no path.
+ *   3. It carries the records of all complete epochs, so that a runner that lost the last lines gets
+ *      them again.
+ *   4. Deleting surplus files comes after the newer file is durable; the newest valid checkpoint is
+ *      never deleted.
+ *
+ * Tensors: the network's by name ("0.weight"), the optimizer's state as
+ * "optimizer.<slot>.<parameter>" ("optimizer.exp_avg.0.weight").  Metadata, all strings: format
+ * ("besom-checkpoint 1"), identity, dataset (content hash), epoch, step, optimizer_steps, config
+ * (canonical JSON), history (JSON array of epoch records), partial (JSON, sums of the epoch under
+ * way), best_epoch, checksum. */
+#ifndef TRAINER_CHECKPOINT_H
+#define TRAINER_CHECKPOINT_H
+
+#include "base/hash.h"
+#include "trainer/net.h"
+#include "trainer/optim.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct safetensors;
+
+/* Where a training is. */
+struct position {
+    int epoch; // complete epochs
+    int step;  // batches done of the next one
+};
+
+/* All that is saved besides the tensors.  Strings are borrowed when saving, and belong to the open
+ * checkpoint when loading. */
+struct checkpoint_state {
+    struct position at;
+    const char *identity; // 32 hex digits: the trial (config without epochs and checkpoint, seed)
+    const char *dataset;  // 32 hex digits: the content of the image set
+    const char *config;   // JSON
+    const char *history;  // JSON array, one record a complete epoch
+    const char *partial;  // JSON object; "{}" when at.step is 0
+    int best_epoch;       // 0: none yet
+};
+
+/* Writes the checkpoint of `state->at` into `dir`. */
+int checkpoint_save(const char *dir, const struct checkpoint_state *state, const struct net *net,
+                    const struct optim *optim, struct err *err);
+
+struct checkpoint; // an open, valid checkpoint
+
+/* ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT (with the reason), ERR_VERSION. */
+int checkpoint_open(struct checkpoint **checkpoint, const char *path, struct err *err);
+void checkpoint_close(struct checkpoint *checkpoint);
+const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpoint);
+const struct safetensors *checkpoint_file(const struct checkpoint *checkpoint);
+
+/* Copies the tensors into a network and, unless NULL, an optimizer of exactly these names and shapes.
+ * ERR_CORRUPT names what is missing, left over or of another shape; then nothing was changed. */
+int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, struct optim *optim,
+                       struct err *err);
+
+/* A file of the folder that was not used, and why; for a warning. */
+typedef void checkpoint_skip_fn(void *context, const char *name, const struct err *reason);
+
+/* Opens the newest checkpoint of `dir` that is valid and of trial `identity`; older ones are tried in
+ * turn.  *checkpoint is NULL, with ERR_OK, when there is none.  Stale temporaries are removed.
+ * ERR_IO when the folder cannot be read. */
+int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
+                           checkpoint_skip_fn *skip, void *context, struct err *err);
+
+/* Deletes all but the newest `keep` (>= 1) epoch checkpoints and that of `best_epoch` (0: none); of the
+ * interrupted ones only one at `now` stays. */
+int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
+                     struct err *err);
+
+/* "cp-0005.safetensors" */
+void checkpoint_name(char out[64], struct position at);
+bool checkpoint_parse_name(const char *name, struct position *at);
+
+#endif

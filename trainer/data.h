@@ -1,0 +1,52 @@
+/* trainer/data.h - image sets, decoded once and mapped by every worker.
+ *
+ *     four IDX files, gzipped or not  -- first use -->  one cache file  -- mmap, read-only -->  workers
+ *
+ * A set is named ("fashion-mnist", "mnist": a folder of that name in /usr/share/datasets) or is a
+ * folder (a name with a '/', or "." or ".."), which holds the four files by MNIST's names:
+ * train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte,
+ * each with or without ".gz".
+ *
+ * The cache file holds the decoded bytes behind a header with the sizes, the identity of the four
+ * source files (path, length, modification time) and the hash of everything.  It is made atomically,
+ * so that several workers may make it at once, and on use it is compared with the sources and
+ * rehashed: whatever does not fit is made again.  N workers share the pages. */
+#ifndef TRAINER_DATA_H
+#define TRAINER_DATA_H
+
+#include "base/hash.h"
+#include "trainer/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* One part of a set.  Both pointers are into the mapping. */
+struct split {
+    const uint8_t *images; // (count, C, H, W)
+    const uint8_t *labels; // (count), each below `classes`
+    int count;
+};
+
+struct dataset {
+    struct split train, test;
+    struct shape shape;
+    int classes;
+    char hash[HASH_HEX_LEN + 1]; // of shapes, images and labels: the identity of the content
+    void *map;                   // owned
+    size_t map_len;
+};
+
+/* Opens a set, making its cache file in `cache_dir` (made if absent) where needed.  Errors name the
+ * file and what is wrong with it: ERR_NOT_FOUND (with the Debian package to install, for
+ * "fashion-mnist"), ERR_PARSE (truncated, not gzip, wrong magic, trailing bytes), ERR_RANGE
+ * (dimensions other than 3 or 1, images and labels of different number, a label out of range, an
+ * empty set). */
+int dataset_open(struct dataset *set, const char *name, const char *cache_dir, struct err *err);
+void dataset_close(struct dataset *set); // a zeroed or closed one is fine
+
+/* Uses only the first `train` and `test` samples; 0 leaves all.  ERR_RANGE when there are fewer. */
+int dataset_limit(struct dataset *set, int train, int test, struct err *err);
+
+#endif

@@ -1,0 +1,25 @@
+/* trainer/init.h - initial weights.
+ *
+ *     zeros           0
+ *     normal          N(0, std^2)
+ *     uniform         U(-bound, bound)
+ *     xavier_normal   N(0, gain^2 * 2 / (fan_in + fan_out))           (Glorot, Bengio 2010)
+ *     xavier_uniform  U(-b, b), b = gain * sqrt(6 / (fan_in + fan_out))
+ *     he_normal       N(0, gain^2 / fan_in)                           (He et al. 2015)
+ *     he_uniform      U(-b, b), b = gain * sqrt(3 / fan_in)
+ *
+ * Fans as PyTorch counts them: dense (out, in): fan_in = in, fan_out = out; conv2d (K, C, R, S):
+ * fan_in = C*R*S, fan_out = K*R*S. */
+#ifndef TRAINER_INIT_H
+#define TRAINER_INIT_H
+
+#include "trainer/spec.h"
+
+#include <stddef.h>
+
+struct rng;
+
+void init_fill(float *w, size_t n, const struct init_spec *spec, int fan_in, int fan_out,
+               struct rng *rng);
+
+#endif

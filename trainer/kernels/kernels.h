@@ -1,0 +1,115 @@
+/* trainer/kernels/kernels.h - the inner loops, compiled once per instruction set.
+ *
+ * The sources of this folder are built for x86-64-v2, -v3 and -v4 (plain on other machines) with
+ * -DKERNELS_ISA=<suffix>; kernels_get() picks the best set that the processor runs, once.  Results
+ * differ in the last bits between sets (the width of sums, fused multiply-add) and repeat exactly
+ * within one; BESOM_KERNELS=v2|v3|v4 pins it.
+ *
+ * Tensors are float32, batch innermost; N is a multiple of 16 everywhere, all pointers to
+ * activations are 64-byte aligned.  No kernel allocates or fails.  Each has a naive double-precision
+ * twin in trainer/kernels/reference.h that tests compare it with. */
+#ifndef TRAINER_KERNELS_KERNELS_H
+#define TRAINER_KERNELS_KERNELS_H
+
+#include "trainer/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Geometry of a convolution; letters as in every comment of this folder. */
+struct conv2d_shape {
+    int N;           // batch, padded to lanes
+    int C, H, W;     // input
+    int K, R, S;     // filters
+    int stride, pad; // pixels, both directions
+    int P, Q;        // output: P = (H + 2*pad - R)/stride + 1, Q likewise
+};
+
+struct pool_shape {
+    int N, C, H, W;
+    int kernel, stride;
+    int P, Q; // (H - kernel)/stride + 1
+};
+
+struct kernels {
+    const char *name; // "x86-64-v4"
+
+    /* y[k,p,q,n] = b[k] + sum over c,r,s of w[k,c,r,s] * x[c, p*stride + r - pad, q*stride + s - pad, n]
+     *     y (K,P,Q,N) out   x (C,H,W,N) in   w (K,C,R,S) in   b (K) in
+     *     scratch (conv2d_scratch_len floats) */
+    void (*conv2d_forward)(float *y, const float *x, const float *w, const float *b, float *scratch,
+                           const struct conv2d_shape *shape);
+    /* dx (C,H,W,N), overwritten, from dy (K,P,Q,N) */
+    void (*conv2d_backward_data)(float *dx, const float *dy, const float *w, float *scratch,
+                                 const struct conv2d_shape *shape);
+    /* dw (K,C,R,S) and db (K), overwritten, summed over p,q,n */
+    void (*conv2d_backward_weight)(float *dw, float *db, const float *dy, const float *x,
+                                   float *scratch, const struct conv2d_shape *shape);
+
+    /* `arg` (C,P,Q,N): which of the kernel*kernel inputs won, the first in row order on a tie */
+    void (*maxpool_forward)(float *y, uint8_t *arg, const float *x, const struct pool_shape *shape);
+    void (*maxpool_backward)(float *dx, const float *dy, const uint8_t *arg,
+                             const struct pool_shape *shape);
+    void (*avgpool_forward)(float *y, const float *x, const struct pool_shape *shape);
+    void (*avgpool_backward)(float *dx, const float *dy, const struct pool_shape *shape);
+
+    /* Elementwise over n values (n a multiple of 16); y may be x.  sigmoid, tanh, relu, leaky_relu,
+     * elu only. */
+    void (*activation_forward)(float *y, const float *x, size_t n,
+                               const struct activation_spec *spec);
+    /* dx from dy and from the output y alone: each of the five derivatives is a function of y */
+    void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n,
+                                const struct activation_spec *spec);
+    /* slope (C), one a channel; x, y (C, M) with M = H*W*N */
+    void (*prelu_forward)(float *y, const float *x, const float *slope, int C, size_t M);
+    void (*prelu_backward)(float *dx, float *dslope, const float *dy, const float *x,
+                           const float *slope, int C, size_t M);
+    /* y (C, M) = max over j < pieces of x (C*pieces, M) at channel c*pieces + j; arg (C, M) */
+    void (*maxout_forward)(float *y, uint8_t *arg, const float *x, int C, int pieces, size_t M);
+    void (*maxout_backward)(float *dx, const float *dy, const uint8_t *arg, int C, int pieces,
+                            size_t M);
+
+    /* x (rows, M) += b (rows), and its gradient db (rows) = sum over M of dy */
+    void (*bias_add)(float *x, const float *b, int rows, size_t M);
+    void (*bias_grad)(float *db, const float *dy, int rows, size_t M);
+
+    /* Cross-entropy of softmax(logits) against labels, over the first n of N columns.
+     *     logits (classes, N)   dlogits (classes, N) or NULL: (softmax - onehot) / n, 0 past n
+     * Adds to *loss_sum (nats, each sample's in double, in column order) and *correct (the largest
+     * logit, the first on a tie, is the label; a NaN is never correct). */
+    void (*softmax_xent)(float *dlogits, const float *logits, const uint8_t *labels, int classes,
+                         int N, int n, double *loss_sum, int64_t *correct);
+
+    /* y = x * mask / (1 - p), mask from n 32-bit random numbers: kept where r >= p * 2^32 */
+    void (*dropout)(float *y, const float *x, const uint32_t *random, float p, size_t n);
+
+    /* Bytes to floats, gathered and transposed: x[f, i] = bytes[index[i]*features + f] / 255 for
+     * i < n, 0 for n <= i < N */
+    void (*gather)(float *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
+                   int N);
+
+    /* Update rules over n parameters, see trainer/optim.h.  Any n, any alignment. */
+    void (*sgd)(float *w, const float *g, size_t n, float lr);
+    void (*momentum)(float *w, const float *g, float *v, size_t n, float lr, float momentum,
+                     int nesterov);
+    void (*adagrad)(float *w, const float *g, float *s, size_t n, float lr, float eps);
+    void (*rmsprop)(float *w, const float *g, float *s, size_t n, float lr, float alpha, float eps);
+    void (*adam)(float *w, const float *g, float *m, float *s, size_t n, float step_size,
+                 float beta1, float beta2, float bias_correction2_sqrt, float eps);
+
+    /* sum of x^2 in double, in an order that depends on n alone */
+    double (*sum_squares)(const float *x, size_t n);
+    /* y += a * x */
+    void (*axpy)(float *y, const float *x, float a, size_t n);
+};
+
+/* Floats of scratch that the three convolution kernels need for a shape. */
+size_t conv2d_scratch_len(const struct conv2d_shape *shape);
+
+/* The best set for this processor, or the one that BESOM_KERNELS names.  Never NULL. */
+const struct kernels *kernels_get(void);
+
+/* Every set that this processor runs, best first, for tests: returns how many (at most 4). */
+int kernels_all(const struct kernels *sets[4]);
+
+#endif

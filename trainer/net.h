@@ -1,0 +1,88 @@
+/* trainer/net.h - a feed-forward network: its memory, its forward and its backward pass.
+ *
+ * Activations are stored batch innermost, (C, H, W, N): every kernel is a loop over vectors of N, a
+ * dense layer is one SGEMM, W (out, in) times X (in, N), and flatten does nothing.  N is the batch
+ * rounded up to a multiple of NET_LANES; in the columns past the batch the gradient is 0, so what
+ * they hold never reaches a parameter or a sum.
+ *
+ * Parameters keep PyTorch's shapes, dense (out, in) and conv2d (K, C, R, S); kernels that want
+ * another order pack them first.
+ *
+ * Memory: one block for the parameters, one for their gradients, one for the activations and their
+ * gradients, one for scratch, sized by net_new(); nothing is allocated after that.
+ *
+ * Invariants
+ *   1. Parameters are contiguous in the order of net_tensor(): optimizers see one vector.
+ *   2. A step is a function of (parameters, input, labels, seed, epoch, step): the same bits on the
+ *      same machine, whatever was computed before. */
+#ifndef TRAINER_NET_H
+#define TRAINER_NET_H
+
+#include "trainer/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct net;
+
+enum { NET_LANES = 16 };
+
+/* A parameter tensor. */
+struct net_tensor {
+    char name[32];          // "0.weight", "0.bias", "1.weight" (prelu's slopes): as in nn.Sequential
+    int dims[4], dim_count; // PyTorch's shape
+    size_t len;
+    float *value, *grad; // into the net's blocks
+    bool decays;         // weights of dense and conv2d: L2 applies; not biases, not slopes
+};
+
+/* What a batch or several came to. */
+struct net_stats {
+    double loss_sum; // over samples, of the cross-entropy in nats
+    int64_t correct, samples;
+};
+
+/* Checks that the layers fit together and end in `classes` outputs, without allocating.  ERR_RANGE
+ * names the layer by index and kind, and the shape that does not fit.  `shapes`, when not NULL,
+ * receives the output shape of each of the `count` layers; `params`, when not NULL, their number. */
+int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
+              struct shape *shapes, size_t *params, struct err *err);
+
+/* A network for batches of up to `batch_max` samples, all parameters 0.  Fails as net_check(). */
+int net_new(struct net **net, const struct layer_spec *layers, int count, struct shape input,
+            int classes, int batch_max, struct err *err);
+void net_free(struct net *net); // NULL is fine
+
+/* Draws every weight by its layer's init from the stream (seed, RNG_INIT, 0, tensor index). */
+void net_init(struct net *net, uint64_t seed);
+
+int net_tensor_count(const struct net *net);
+const struct net_tensor *net_tensor(const struct net *net, int index);
+size_t net_param_count(const struct net *net);
+float *net_params(struct net *net); // (net_param_count)
+float *net_grads(struct net *net);  // (net_param_count)
+
+/* Lanes of a batch of n samples: n rounded up to a multiple of NET_LANES. */
+int net_lanes(int n);
+
+/* Where the caller puts a batch of n before net_train() or net_eval(): (C, H, W, net_lanes(n)), the
+ * columns past n zero. */
+float *net_input(struct net *net);
+
+/* Forward with dropout, mean cross-entropy over the n samples, backward: leaves the gradient of the
+ * mean loss in net_grads() and adds to `stats`.  Dropout draws from (seed, RNG_DROPOUT + layer << 8,
+ * epoch, step). */
+void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uint32_t epoch,
+               uint32_t step, struct net_stats *stats);
+
+/* Forward without dropout; adds to `stats`. */
+void net_eval(struct net *net, const uint8_t *labels, int n, struct net_stats *stats);
+
+/* The logits of the last forward: (classes, lanes). */
+const float *net_output(const struct net *net);
+
+/* Adds the gradient of l2 * sum of w^2 over the decaying tensors, 2 * l2 * w, to net_grads(). */
+void net_add_l2(struct net *net, double l2);
+
+#endif

@@ -1,0 +1,54 @@
+/* trainer/safetensors.h - the file format of checkpoints (huggingface/safetensors).
+ *
+ *     8 bytes   length L of the header, little-endian, a multiple of 8 less 8
+ *     L bytes   JSON: {"__metadata__": {string: string}, NAME: {"dtype": "F32", "shape": [..],
+ *               "data_offsets": [begin, end]}, ...}, padded with spaces
+ *     ...       the tensors, in the order of their offsets, without gaps
+ *
+ * What besom adds: the metadata entry "checksum" is the XXH3-128 of the whole file taken with the 32
+ * digits of the checksum itself as zeros, so that any change of any byte is noticed.
+ *
+ * Bytes written depend on the arguments alone. */
+#ifndef TRAINER_SAFETENSORS_H
+#define TRAINER_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum { SAFETENSORS_DIM_MAX = 4, SAFETENSORS_HEADER_MAX = 64 << 20 };
+
+struct safetensors_entry {
+    const char *name;
+    int dim_count;
+    int64_t dims[SAFETENSORS_DIM_MAX];
+    const float *data; // borrowed; in a file that was read, into the file's memory
+    size_t len;        // elements
+};
+
+struct safetensors_meta {
+    const char *key, *value; // UTF-8
+};
+
+/* Writes `dir`/`name` by fs_write_atomic().  Metadata is stored sorted by key; "checksum" is added. */
+int safetensors_write(const char *dir, const char *name, const struct safetensors_entry *tensors,
+                      int tensor_count, const struct safetensors_meta *meta, int meta_count,
+                      struct err *err);
+
+struct safetensors; // a file that was read and found valid
+
+/* Reads and validates a whole file before anything is made of it: declared lengths against the size,
+ * strict JSON, known dtype (F32), shapes that give the lengths, contiguous offsets, no repeated
+ * names, string metadata, the checksum.  ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT with the reason. */
+int safetensors_open(struct safetensors **file, const char *path, struct err *err);
+void safetensors_close(struct safetensors *file);
+
+int safetensors_count(const struct safetensors *file);
+const struct safetensors_entry *safetensors_at(const struct safetensors *file, int index);
+const struct safetensors_entry *safetensors_find(const struct safetensors *file, const char *name);
+const char *safetensors_meta_get(const struct safetensors *file, const char *key); // NULL if absent
+int safetensors_meta_count(const struct safetensors *file);
+struct safetensors_meta safetensors_meta_at(const struct safetensors *file, int index);
+
+#endif

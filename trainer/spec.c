@@ -1,0 +1,38 @@
+#include "trainer/spec.h"
+
+const char *const activation_names[ACTIVATION_COUNT] = {
+    [ACTIVATION_SIGMOID] = "sigmoid", [ACTIVATION_TANH] = "tanh",
+    [ACTIVATION_RELU] = "relu",       [ACTIVATION_LEAKY_RELU] = "leaky_relu",
+    [ACTIVATION_ELU] = "elu",         [ACTIVATION_PRELU] = "prelu",
+    [ACTIVATION_MAXOUT] = "maxout",
+};
+
+const char *const init_names[INIT_COUNT] = {
+    [INIT_ZEROS] = "zeros",
+    [INIT_NORMAL] = "normal",
+    [INIT_UNIFORM] = "uniform",
+    [INIT_XAVIER_UNIFORM] = "xavier_uniform",
+    [INIT_XAVIER_NORMAL] = "xavier_normal",
+    [INIT_HE_UNIFORM] = "he_uniform",
+    [INIT_HE_NORMAL] = "he_normal",
+};
+
+const char *const layer_names[LAYER_COUNT] = {
+    [LAYER_DENSE] = "dense",           [LAYER_CONV2D] = "conv2d",
+    [LAYER_MAXPOOL] = "maxpool",       [LAYER_AVGPOOL] = "avgpool",
+    [LAYER_FLATTEN] = "flatten",       [LAYER_ACTIVATION] = "activation",
+    [LAYER_DROPOUT] = "dropout",
+};
+
+const char *const optimizer_names[OPTIMIZER_COUNT] = {
+    [OPTIMIZER_SGD] = "sgd",           [OPTIMIZER_MOMENTUM] = "momentum",
+    [OPTIMIZER_NESTEROV] = "nesterov", [OPTIMIZER_ADAGRAD] = "adagrad",
+    [OPTIMIZER_RMSPROP] = "rmsprop",   [OPTIMIZER_ADAM] = "adam",
+};
+
+const char *const schedule_names[SCHEDULE_COUNT] = {
+    [SCHEDULE_CONSTANT] = "constant",
+    [SCHEDULE_EXPONENTIAL] = "exponential",
+    [SCHEDULE_INVERSE] = "inverse",
+    [SCHEDULE_STEP] = "step",
+};

@@ -1,0 +1,120 @@
+/* trainer/spec.h - what is to be trained, as plain values: the meeting point of the config reader,
+ * which fills these in, and of the modules that carry them out.
+ *
+ * Names and defaults are PyTorch's where PyTorch has the thing.  A spec is copied freely and owns
+ * nothing, except where a pointer says so.  The doc strings of the formulas are with the code that
+ * computes them: kernels/ (activations), init.h, optim.h, schedule.h. */
+#ifndef TRAINER_SPEC_H
+#define TRAINER_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One sample: channels, height, width.  A vector of n features is (n, 1, 1). */
+struct shape {
+    int C, H, W;
+};
+
+enum activation_kind {
+    ACTIVATION_SIGMOID,
+    ACTIVATION_TANH,
+    ACTIVATION_RELU,
+    ACTIVATION_LEAKY_RELU,
+    ACTIVATION_ELU,
+    ACTIVATION_PRELU,
+    ACTIVATION_MAXOUT,
+    ACTIVATION_COUNT,
+};
+extern const char *const activation_names[ACTIVATION_COUNT]; // "sigmoid", "tanh", ...
+
+struct activation_spec {
+    enum activation_kind kind;
+    float negative_slope; // leaky_relu: 0.01
+    float alpha;          // elu: 1
+    float init;           // prelu: 0.25, the slope to start from
+    int pieces;           // maxout: 2, at least 2
+};
+
+enum init_kind {
+    INIT_ZEROS,
+    INIT_NORMAL,  // mean 0, standard deviation `std`
+    INIT_UNIFORM, // in [-bound, bound]
+    INIT_XAVIER_UNIFORM,
+    INIT_XAVIER_NORMAL,
+    INIT_HE_UNIFORM,
+    INIT_HE_NORMAL,
+    INIT_COUNT,
+};
+extern const char *const init_names[INIT_COUNT];
+
+struct init_spec {
+    enum init_kind kind;
+    double std;   // normal
+    double bound; // uniform
+    double gain;  // xavier: 1; he: sqrt(2)
+};
+
+enum layer_kind {
+    LAYER_DENSE,      // units, init
+    LAYER_CONV2D,     // channels, kernel, stride, padding, init
+    LAYER_MAXPOOL,    // kernel, stride
+    LAYER_AVGPOOL,    // kernel, stride
+    LAYER_FLATTEN,    // (C, H, W) -> (C*H*W, 1, 1)
+    LAYER_ACTIVATION, // activation
+    LAYER_DROPOUT,    // p
+    LAYER_COUNT,
+};
+extern const char *const layer_names[LAYER_COUNT];
+
+/* A layer.  The index in the list is its name in checkpoints ("0.weight"), as in nn.Sequential.
+ *
+ * Maxout over k pieces takes k*c channels to c: whoever makes the list has widened the dense or
+ * conv2d layer in front of it to k*c. */
+struct layer_spec {
+    enum layer_kind kind;
+    int units;                         // dense: outputs
+    int channels;                      // conv2d: filters
+    int kernel, stride, padding;       // conv2d, pools (no padding): pixels
+    float p;                           // dropout: probability of a zero, in [0, 1)
+    struct activation_spec activation; // activation
+    struct init_spec init;             // dense, conv2d: the weights; biases start at 0
+};
+
+enum optimizer_kind {
+    OPTIMIZER_SGD,
+    OPTIMIZER_MOMENTUM,
+    OPTIMIZER_NESTEROV,
+    OPTIMIZER_ADAGRAD,
+    OPTIMIZER_RMSPROP,
+    OPTIMIZER_ADAM,
+    OPTIMIZER_COUNT,
+};
+extern const char *const optimizer_names[OPTIMIZER_COUNT];
+
+struct optimizer_spec {
+    enum optimizer_kind kind;
+    double lr;           // 0.01; adam 0.001
+    double momentum;     // momentum, nesterov: 0.9
+    double alpha;        // rmsprop: 0.99, the decay of the mean square
+    double beta1, beta2; // adam: 0.9, 0.999
+    double eps;          // adagrad 1e-10; rmsprop, adam 1e-8
+};
+
+enum schedule_kind {
+    SCHEDULE_CONSTANT,
+    SCHEDULE_EXPONENTIAL, // lr * exp(-k t)
+    SCHEDULE_INVERSE,     // lr / (1 + k t)
+    SCHEDULE_STEP,        // lr * gamma^floor(t / step_size)
+    SCHEDULE_COUNT,
+};
+extern const char *const schedule_names[SCHEDULE_COUNT];
+
+/* t is the number of complete epochs: 0 in the first. */
+struct schedule_spec {
+    enum schedule_kind kind;
+    double k;      // exponential, inverse: 0.1
+    int step_size; // step: epochs, 10
+    double gamma;  // step: 0.1
+};
+
+#endif
