@@ -47,16 +47,16 @@ void json_where(const struct json_doc *doc, const struct cJSON *value, int *line
 /* ---- reading ---- */
 
 enum json_type json_type(const struct cJSON *value);
-const char *json_type_name(enum json_type type); // "an object", "a number", ...
-const char *json_key(const struct cJSON *value); // of a member; NULL otherwise
+const char *json_type_name(enum json_type type);         // "an object", "a number", ...
+const char *json_key(const struct cJSON *value);         // of a member; NULL otherwise
 struct cJSON *json_first(const struct cJSON *container); // NULL when empty
 struct cJSON *json_next(const struct cJSON *value);
 int json_count(const struct cJSON *container);
 struct cJSON *json_get(const struct cJSON *object, const char *key); // NULL if absent; case matters
 
-const char *json_text(const struct cJSON *string);    // the value must be a string
-double json_number(const struct cJSON *number);       // the value must be a number
-bool json_bool(const struct cJSON *boolean);          // the value must be a boolean
+const char *json_text(const struct cJSON *string);                // the value must be a string
+double json_number(const struct cJSON *number);                   // the value must be a number
+bool json_bool(const struct cJSON *boolean);                      // the value must be a boolean
 bool json_is_string(const struct cJSON *value, const char *text); // a string equal to `text`
 
 /* A number without fraction within [min, max], |value| at most 2^53; false otherwise. */
@@ -79,8 +79,8 @@ struct cJSON *json_copy(const struct cJSON *value); // deep, without the member 
 void json_delete(struct cJSON *value);              // NULL is fine
 
 void json_set(struct cJSON *object, const char *key, struct cJSON *value); // replaces; takes over
-void json_append(struct cJSON *array, struct cJSON *value);               // takes over
-void json_remove(struct cJSON *object, const char *key);                  // absent is fine
+void json_append(struct cJSON *array, struct cJSON *value);                // takes over
+void json_remove(struct cJSON *object, const char *key);                   // absent is fine
 
 /* ---- dotted paths: "optimizer.lr" ---- */
 

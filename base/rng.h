@@ -34,8 +34,8 @@ void rng_init(struct rng *rng, uint64_t seed, uint32_t purpose, uint32_t epoch, 
 uint32_t rng_u32(struct rng *rng);
 /* Uniform in [0, bound), without bias (Lemire 2019).  bound >= 1 */
 uint32_t rng_below(struct rng *rng, uint32_t bound);
-float rng_uniform(struct rng *rng);  // in [0, 1), a multiple of 2^-24
-double rng_normal(struct rng *rng);  // mean 0, variance 1 (Box-Muller, one number a call)
+float rng_uniform(struct rng *rng); // in [0, 1), a multiple of 2^-24
+double rng_normal(struct rng *rng); // mean 0, variance 1 (Box-Muller, one number a call)
 
 /* A uniform permutation of the `n` indices in `order` (Fisher-Yates). */
 void rng_shuffle(struct rng *rng, uint32_t *order, uint32_t n);

@@ -77,13 +77,13 @@ void wire_record_release(struct wire_record *record);
 /* ---- how the runner calls a trainer ---- */
 
 /* Environment of every trainer. */
-#define WIRE_ENV_TRIAL "BESOM_TRIAL"                   // the trial's number
-#define WIRE_ENV_ATTEMPT "BESOM_ATTEMPT"               // from 1
-#define WIRE_ENV_SEED "BESOM_SEED"                     // decimal
-#define WIRE_ENV_CONFIG "BESOM_CONFIG"                 // a JSON file
+#define WIRE_ENV_TRIAL          "BESOM_TRIAL"          // the trial's number
+#define WIRE_ENV_ATTEMPT        "BESOM_ATTEMPT"        // from 1
+#define WIRE_ENV_SEED           "BESOM_SEED"           // decimal
+#define WIRE_ENV_CONFIG         "BESOM_CONFIG"         // a JSON file
 #define WIRE_ENV_CHECKPOINT_DIR "BESOM_CHECKPOINT_DIR" // exists
-#define WIRE_ENV_SLOT "BESOM_SLOT"                     // from 1, the worker's place in the pool
-#define WIRE_ENV_CACHE_DIR "BESOM_CACHE_DIR"           // for what all trials may share
+#define WIRE_ENV_SLOT           "BESOM_SLOT"           // from 1, the worker's place in the pool
+#define WIRE_ENV_CACHE_DIR      "BESOM_CACHE_DIR"      // for what all trials may share
 
 /* Events that the runner understands:
  *     {"event": "start", "from_epoch": E, "deterministic": B, "numerics": "..."}

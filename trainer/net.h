@@ -30,7 +30,7 @@ enum { NET_LANES = 16 };
 
 /* A parameter tensor. */
 struct net_tensor {
-    char name[32];          // "0.weight", "0.bias", "1.weight" (prelu's slopes): as in nn.Sequential
+    char name[32]; // "0.weight", "0.bias", "1.weight" (prelu's slopes): as in nn.Sequential
     int dims[4], dim_count; // PyTorch's shape
     size_t len;
     float *value, *grad; // into the net's blocks

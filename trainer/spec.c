@@ -18,9 +18,8 @@ const char *const init_names[INIT_COUNT] = {
 };
 
 const char *const layer_names[LAYER_COUNT] = {
-    [LAYER_DENSE] = "dense",           [LAYER_CONV2D] = "conv2d",
-    [LAYER_MAXPOOL] = "maxpool",       [LAYER_AVGPOOL] = "avgpool",
-    [LAYER_FLATTEN] = "flatten",       [LAYER_ACTIVATION] = "activation",
+    [LAYER_DENSE] = "dense",     [LAYER_CONV2D] = "conv2d",   [LAYER_MAXPOOL] = "maxpool",
+    [LAYER_AVGPOOL] = "avgpool", [LAYER_FLATTEN] = "flatten", [LAYER_ACTIVATION] = "activation",
     [LAYER_DROPOUT] = "dropout",
 };
 
