@@ -1,0 +1,172 @@
+/* results/store.h - the SQLite store: one file holds every sweep, trial, attempt and metric.
+ *
+ * Who may do what: exactly one connection writes (STORE_WRITE: the runner's, which holds the lock of
+ * the folder); all others read (STORE_READ), also while it writes.  SQLite versions up to 3.51.2 can
+ * damage a WAL file when two connections checkpoint it at once; one writer rules that out.
+ *
+ * The writing connection: application_id, user_version, WAL, synchronous=FULL, foreign_keys,
+ * trusted_schema=OFF, cell_size_check.  With WAL and FULL a committed row survives SIGKILL and a power
+ * cut.
+ *
+ * Invariants
+ *   1. (trial, epoch, metric) is unique.  A value, once committed, is never overwritten: a later
+ *      attempt either repeats its bits, or moves it to `superseded`, or is refused.
+ *   2. A number keeps its IEEE bits beside the REAL, which SQL reads (NaN is NULL there).
+ *   3. After an SQLITE_IOERR the connection is dead: every later call fails with ERR_IO.  SQLITE_BUSY
+ *      waits, SQLITE_FULL fails with ERR_FULL and leaves the transaction rolled back.
+ *
+ * A write happens between store_begin() and store_commit(); the caller groups as it likes.  Not
+ * thread-safe: a store belongs to one thread at a time. */
+#ifndef RESULTS_STORE_H
+#define RESULTS_STORE_H
+
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct store;
+struct wire_record;
+
+enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 1 };
+enum store_mode { STORE_READ, STORE_WRITE };
+
+/* Opens DIR/results.db; STORE_WRITE makes it, with its schema.  ERR_NOT_FOUND (reading, no such file: the
+ * message says how to start), ERR_VERSION (another application's database, or a newer schema),
+ * ERR_CORRUPT, ERR_IO, ERR_FULL. */
+int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err);
+
+/* A writer checkpoints the WAL into the file, so that results.db can be copied alone.  NULL is fine. */
+int store_close(struct store *store, struct err *err);
+
+int store_begin(struct store *store, struct err *err);
+int store_commit(struct store *store, struct err *err);
+void store_rollback(struct store *store); // no transaction is fine
+
+/* ---- status and reasons ---- */
+
+enum trial_status {
+    TRIAL_PENDING,   // not started
+    TRIAL_RUNNING,   // a worker owns it
+    TRIAL_PAUSED,    // interrupted, goes on from its last checkpoint
+    TRIAL_COMPLETE,
+    TRIAL_FAILED,
+    TRIAL_PRUNED,
+    TRIAL_CANCELLED,
+    TRIAL_STATUS_COUNT,
+};
+extern const char *const trial_status_names[TRIAL_STATUS_COUNT];
+
+/* ---- planning: a sweep and its trials ---- */
+
+struct store_sweep {
+    const char *name, *description; // description may be NULL
+    const char *spec;               // the sweep file's text
+    const char *axes;               // JSON array of the axes' dotted paths, in order
+    const char *trainer;            // JSON array, the argv
+    const char *metric;             // of the objective
+    bool maximize;
+};
+
+/* Makes the sweep, or brings the one of this name up to date, and makes its view sweep_<name>. */
+int store_put_sweep(struct store *store, const struct store_sweep *sweep, int64_t *sweep_id,
+                    struct err *err);
+
+struct store_point {
+    const char *key;    // 32 hex digits
+    int64_t ordinal;    // its place in the sweep's order
+    const char *label;  // "adam relu he_normal"
+    const char *params; // JSON: axis -> value
+    const char *config; // JSON, canonical, with its seed
+    int replicate;      // from 1
+    int64_t seed;
+    int64_t epochs; // asked for; 0 when the config does not say
+};
+
+/* What a run would do with a trial. */
+enum store_plan {
+    PLAN_NEW,      // never started
+    PLAN_DONE,     // complete, with the epochs asked for
+    PLAN_CONTINUE, // interrupted: goes on from its checkpoint
+    PLAN_EXTEND,   // complete, but more epochs are asked for now
+    PLAN_FAILED,   // failed before; run only with --retry-failed
+    PLAN_COUNT,
+};
+extern const char *const store_plan_names[PLAN_COUNT];
+
+struct store_planned {
+    int64_t trial;
+    enum store_plan plan;
+    int epochs_done;
+};
+
+/* Makes the trial if its key is new, and puts it into the sweep.  A trial that another sweep made
+ * already is shared: its results count in both.  A complete trial of fewer epochs than asked for becomes
+ * pending again (PLAN_EXTEND). */
+int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
+                    struct store_planned *planned, struct err *err);
+
+/* After the last point: points that the sweep had before and has no more leave its views; what they
+ * measured is kept. */
+int store_end_plan(struct store *store, int64_t sweep_id, struct err *err);
+
+/* Closes what a killed runner left open: attempts without an end get the reason "runner died", running
+ * trials become paused.  `count` receives how many. */
+int store_recover(struct store *store, int *count, struct err *err);
+
+/* A failed trial becomes pending again, for --retry-failed. */
+int store_reset_failed(struct store *store, int64_t trial, struct err *err);
+
+/* ---- running ---- */
+
+/* What a worker needs to know.  Strings are on the heap; store_job_release() frees them. */
+struct store_job {
+    int64_t trial, seed;
+    int replicate, attempts; // attempts so far
+    int64_t epochs;          // 0: not known
+    int epochs_done;
+    char key[HASH_HEX_LEN + 1];
+    char *label, *config;
+};
+int store_get_job(struct store *store, int64_t sweep_id, int64_t trial, struct store_job *job,
+                  struct err *err);
+void store_job_release(struct store_job *job);
+
+/* Counts the attempt, marks the trial running.  `attempt` counts from 1 within the trial. */
+int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slot, struct err *err);
+
+/* The trainer's start event: kept with the attempt. */
+int store_put_start(struct store *store, int64_t trial, int attempt, int from_epoch,
+                    const char *numerics, struct err *err);
+
+enum store_epoch_result {
+    STORE_ADDED,      // new
+    STORE_REPEATED,   // the same bits are there already
+    STORE_SUPERSEDED, // stored rows of this epoch and later ones were moved aside, this one added
+};
+
+/* An epoch record.  When the epoch is there already with other bits: with `deterministic`, fails with
+ * ERR_DIFFERS naming epoch, metric and both values, and changes nothing; without, supersedes.  A metric
+ * that the stored epoch lacks is added. */
+int store_put_epoch(struct store *store, int64_t trial, int attempt,
+                    const struct wire_record *record, bool deterministic,
+                    enum store_epoch_result *result, struct err *err);
+
+/* How an attempt ended, and what became of the trial. */
+struct store_end {
+    enum trial_status status; // of the trial from now on
+    const char *reason;       // NULL: completed; else "exit", "signal", "diverged", "interrupted", ...
+    const char *message;      // for people; may be NULL
+    int exit_status;          // -1: none
+    int signal;               // 0: none
+    const char *log_tail;     // may be NULL
+};
+int store_end_attempt(struct store *store, int64_t trial, int attempt, const struct store_end *end,
+                      struct err *err);
+
+/* Epochs 1..n are all there: the n; 0 when epoch 1 is missing. */
+int store_contiguous_epochs(struct store *store, int64_t trial, int *n, struct err *err);
+
+#endif

@@ -1,0 +1,124 @@
+/* runner/run.h - the scheduler: a pool of slots, a trial in each, on one libuv loop.
+ *
+ *     plan -> queue of trials -> slot: begin attempt -> COMMIT -> spawn -> lines -> ledger -> COMMIT
+ *                                  ^                                                        |
+ *                                  +---------------- judge <- process ended, pipes at end <-+--> observer
+ *
+ * Threads: the main thread owns the loop, the slots and the processes (PR_SET_PDEATHSIG fires when the
+ * forking thread ends, so it is the main one that forks); the ledger's thread owns the writing
+ * connection.  They share one queue.
+ *
+ * Invariants
+ *   1. One run holds the folder (flock on DIR/lock).
+ *   2. An attempt row is committed before its worker is spawned; an epoch is shown to the observer after
+ *      its row is committed; a verdict (status) is committed before it is shown.
+ *   3. A trial has at most one worker.
+ *   4. What a worker prints is bounded: lines by WIRE_LINE_MAX, the ledger's queue by back-pressure
+ *      (reading stops), the log by RUN_LOG_MAX.
+ *   5. No worker outlives the runner: the shim ends its whole tree when the runner is gone. */
+#ifndef RUNNER_RUN_H
+#define RUNNER_RUN_H
+
+#include "results/store.h"
+#include "runner/plan.h"
+#include "runner/sweep.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+enum { RUN_SLOT_MAX = 1024, RUN_LOG_MAX = 64 << 20 /* bytes of a trial's log */ };
+
+/* --halt never | now,fail=N | soon,fail=N | soon,fail=P% | now,fail=P% */
+struct run_halt {
+    enum { HALT_NEVER, HALT_SOON, HALT_NOW } when; // soon: no new trials; now: running ones are stopped
+    int64_t fail;                                   // that many failed trials
+    double percent;                                 // or that share of the sweep; 0: `fail` counts
+};
+int run_parse_halt(struct run_halt *halt, const char *text, struct err *err);
+
+struct run_options {
+    const char *out_dir;
+    int jobs;    // slots; 0: the processors that this process may use
+    int retries; // -1: the sweep's
+    struct run_halt halt;
+};
+
+/* ---- what the observer sees ---- */
+
+struct run_slot_view {
+    bool busy;
+    int64_t trial;
+    const char *label;
+    int epoch;      // last committed
+    int64_t epochs; // 0: not known
+    bool has_value;
+    double value;              // of the objective's metric at `epoch`
+    double samples_per_second; // NaN when not told
+};
+
+struct run_view {
+    const struct sweep *sweep;
+    int64_t total;                       // trials of the sweep
+    int64_t complete, failed, paused;    // of the whole sweep, earlier runs included
+    int64_t complete_now, failed_now;    // of this run
+    int running, slot_count;
+    const struct run_slot_view *slots;
+    bool has_best;
+    double best; // of the objective, over the whole sweep
+    const char *best_label;
+    double elapsed_s;
+    double eta_s; // NaN while unknown; from measured epochs
+    bool stopping;
+};
+
+enum run_event_kind {
+    RUN_STARTED,       // the plan is made, workers are about to start
+    RUN_TRIAL_STARTED, // slot, trial, attempt
+    RUN_EPOCH,         // slot, trial, epoch, value
+    RUN_ATTEMPT_DIED,  // slot, trial, attempt, reason, message; it will be retried
+    RUN_TRIAL_ENDED,   // slot, trial, status, reason, message
+    RUN_WARNING,       // message
+    RUN_STOPPING,      // a signal or the halt policy; message
+    RUN_TICK,          // ten times a second
+    RUN_STATUS,        // SIGUSR1
+    RUN_FINISHED,
+};
+
+struct run_event {
+    enum run_event_kind kind;
+    int slot;
+    int64_t trial;
+    int attempt, epoch;
+    const char *label, *reason, *message; // may be NULL
+    enum trial_status status;
+    const struct wire_record *record; // RUN_EPOCH: the whole record
+    double seconds;                   // RUN_TRIAL_ENDED: in this run
+};
+
+typedef void run_observer_fn(void *context, const struct run_event *event,
+                             const struct run_view *view);
+
+struct run_result {
+    int64_t complete, failed, paused; // of this run's queue
+    int signal;                       // that stopped it; 0
+    bool halted;                      // by the halt policy
+    double seconds;
+};
+
+/* Runs what `plan` has queued.  Takes over `store` (its thread writes it) and gives it back when it
+ * returns.  ERR_IO, ERR_FULL when the storage failed: workers were stopped, nothing committed is lost. */
+int run_sweep(struct store *store, const struct sweep *sweep, const struct plan *plan,
+              const struct run_options *options, run_observer_fn *observer, void *context,
+              struct run_result *result, struct err *err);
+
+/* Opens the folder for writing: makes it, takes its lock, opens the store, closes what a killed runner
+ * left open.  ERR_BUSY names the folder.  `lock_fd` is closed by the caller after store_close(). */
+int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recovered,
+             struct err *err);
+
+/* The processors that this process may use (sched_getaffinity, cgroup quota). */
+int run_default_jobs(void);
+
+#endif
