@@ -1,0 +1,22 @@
+#include "trainer/schedule.h"
+
+#include <assert.h>
+#include <math.h>
+
+double schedule_lr(const struct schedule_spec *spec, double lr, int t) {
+    assert(t >= 0);
+    switch (spec->kind) {
+    case SCHEDULE_EXPONENTIAL:
+        return lr * exp(-spec->k * t);
+    case SCHEDULE_INVERSE:
+        return lr / (1.0 + spec->k * t);
+    case SCHEDULE_STEP:
+        assert(spec->step_size >= 1);
+        return lr * pow(spec->gamma, t / spec->step_size); // the division floors
+    case SCHEDULE_CONSTANT:
+    case SCHEDULE_COUNT:
+        break;
+    }
+    assert(spec->kind == SCHEDULE_CONSTANT);
+    return lr;
+}
