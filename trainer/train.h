@@ -1,15 +1,20 @@
 /* trainer/train.h - the training loop of one trial: from its latest checkpoint to its last epoch.
  *
+ *     lock the folder, open the data, build the network
  *     open the latest valid checkpoint, or initialize
- *     repeat the records that it carries
- *     for each epoch: shuffle, for each batch: gather, forward, backward, step
+ *     print the start event and the records that the checkpoint carries
+ *     for each epoch: shuffle; for each batch: gather, forward, backward, step
  *                     evaluate; checkpoint if due; print the record; drop surplus checkpoints
+ *     print the done event
  *
  * Invariants
  *   1. The record of an epoch is printed after its checkpoint, if one is due, is durable.
- *   2. Everything random comes from streams keyed by (seed, purpose, epoch, step), so that a training
- *      that was interrupted anywhere computes the same bits as one that was not.
- *   3. A batch allocates nothing. */
+ *   2. Everything random comes from streams keyed by (seed, purpose, epoch, step), and the sums of an
+ *      epoch under way are saved with their bits; so a training that was interrupted anywhere ends
+ *      with the records and the checkpoint of one that was not.
+ *   3. A batch allocates nothing.
+ *   4. A checkpoint is due after every `checkpoint.every` epochs, after the last, and, with
+ *      `checkpoint.best`, after an epoch with a val_accuracy above all before it. */
 #ifndef TRAINER_TRAIN_H
 #define TRAINER_TRAIN_H
 
@@ -20,17 +25,26 @@
 
 struct err;
 
-enum train_result { TRAIN_DONE, TRAIN_SAVED, TRAIN_DIVERGED };
+enum train_result {
+    TRAIN_DONE,     // all epochs are done, and the final checkpoint is in place
+    TRAIN_SAVED,    // was asked to stop; a checkpoint has all of it
+    TRAIN_DIVERGED, // a loss was not finite; `err` says where, and a failed event was printed
+    TRAIN_UNHEARD,  // nobody reads the output any more (EPIPE)
+};
 
 struct train_options {
     const char *checkpoint_dir; // exists; locked for the time of the training
     const char *cache_dir;
-    FILE *out;                           // records and events, one JSON object a line
-    FILE *log;                           // text for people
-    const volatile sig_atomic_t *stop;   // becomes 1 when the training shall save and leave
+    FILE *out;                         // records and events, one JSON object a line; flushed
+    FILE *log;                         // text for people
+    const volatile sig_atomic_t *stop; // becomes 1 when the training shall save and leave
 };
 
-/* ERR_BUSY when another process trains in the folder; ERR_* of the data, of the disk. */
+enum { TRAIN_LOCK_WAIT_MS = 5000 }; // for the former worker of the folder, which may be dying
+
+/* Looked at after every batch: `stop`.  Fails with ERR_BUSY when another process trains in the folder,
+ * ERR_RANGE when the layers do not fit the data, ERR_DIFFERS when the folder belongs to another trial
+ * or its checkpoints to other data, ERR_* of the data, of the disk. */
 int train_run(const struct config *config, const struct train_options *options,
               enum train_result *result, struct err *err);
 

@@ -1,0 +1,227 @@
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "trainer/commands.h"
+#include "trainer/config.h"
+#include "trainer/data.h"
+#include "trainer/net.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_CACHE_DIR = 256 };
+
+static const struct argp_option options[] = {
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
+     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
+     "~/.cache/besom)",
+     0},
+    {0},
+};
+
+static const char doc[] =
+    "Examples:\n"
+    "  besom-trainer check config.json\n"
+    "  echo '{\"optimizer\": \"adm\"}' | besom-trainer check\n"
+    "\n"
+    "Says what is wrong with each FILE.  Without one, reads a config a line from stdin and answers "
+    "each with a line: its identity and number of epochs, or its errors.\v"
+    "Everything is looked at that a training needs: keys, ranges, the data set (which is decoded "
+    "into "
+    "the cache), and whether the layers fit together.";
+
+struct arguments {
+    const char *cache_dir;
+    char **files; // borrowed from argv
+    int file_count;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case OPTION_CACHE_DIR:
+        arguments->cache_dir = arg;
+        return 0;
+    case ARGP_KEY_ARGS:
+        arguments->files = state->argv + state->next;
+        arguments->file_count = state->argc - state->next;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- data sets, each opened once ---- */
+
+struct opened {
+    char *name; // owned
+    struct dataset set;
+    struct err err; // why it could not be opened; code 0: it was
+};
+
+struct checker {
+    char *cache_dir;      // owned
+    struct opened **sets; // owned, and each of them
+    int set_count;
+};
+
+static const struct opened *open_once(struct checker *checker, const char *name) {
+    for (int i = 0; i < checker->set_count; i++) {
+        if (strcmp(checker->sets[i]->name, name) == 0) {
+            return checker->sets[i];
+        }
+    }
+    struct opened *opened = mem_zalloc(1, sizeof *opened);
+    opened->name = mem_strdup(name);
+    (void)dataset_open(&opened->set, name, checker->cache_dir, &opened->err); // told by err.code
+    checker->sets =
+        mem_resize(checker->sets, (size_t)checker->set_count + 1, sizeof *checker->sets);
+    checker->sets[checker->set_count++] = opened;
+    return opened;
+}
+
+static void checker_release(struct checker *checker) {
+    for (int i = 0; i < checker->set_count; i++) {
+        dataset_close(&checker->sets[i]->set);
+        free(checker->sets[i]->name);
+        free(checker->sets[i]);
+    }
+    free(checker->sets);
+    free(checker->cache_dir);
+}
+
+/* ---- checking ---- */
+
+/* What only the data can tell.  Returns the path of what is wrong, NULL when all is well. */
+static const char *check_data(struct checker *checker, const struct config *config,
+                              struct err *err) {
+    const struct opened *opened = open_once(checker, config->dataset.name);
+    if (opened->err.code != ERR_OK) {
+        *err = opened->err;
+        return "dataset";
+    }
+    struct dataset set = opened->set; // limits change the counts of this copy alone
+    if (dataset_limit(&set, config->dataset.train, config->dataset.test, err) != ERR_OK) {
+        return "dataset";
+    }
+    struct layer_spec *layers = NULL;
+    int count = 0;
+    config_layers(config, set.classes, &layers, &count);
+    int rc = net_check(layers, count, set.shape, set.classes, NULL, NULL, err);
+    free(layers);
+    return rc == ERR_OK ? NULL : "model";
+}
+
+static int check_config(struct checker *checker, struct config *config, const struct cJSON *json,
+                        config_complain_fn *complain, void *context) {
+    if (config_parse(config, json, complain, context) != ERR_OK) {
+        return ERR_RANGE;
+    }
+    struct err err;
+    const char *path = check_data(checker, config, &err);
+    if (path == NULL) {
+        return ERR_OK;
+    }
+    const struct cJSON *value = json_get(json, path);
+    complain(context, &(struct config_complaint){path, err.msg, value != NULL ? value : json});
+    return ERR_RANGE;
+}
+
+/* ---- for programs: a line for a line ---- */
+
+static void append_error(void *context, const struct config_complaint *complaint) {
+    struct cJSON *error = json_new_object();
+    json_set(error, "path", json_new_string(complaint->path));
+    json_set(error, "message", json_new_string(complaint->message));
+    json_append(context, error);
+}
+
+static struct cJSON *answer(struct checker *checker, const char *text, size_t len) {
+    struct cJSON *errors = json_new_array(), *answer = json_new_object();
+    struct json_doc *json = NULL;
+    struct config config = {0};
+    struct err err;
+    int rc = json_parse(&json, "config", text, len, JSON_STRICT, &err);
+    if (rc != ERR_OK) {
+        append_error(errors, &(struct config_complaint){"", err.msg, NULL});
+    } else {
+        rc = check_config(checker, &config, json_root(json), append_error, errors);
+    }
+    json_set(answer, "ok", json_new_bool(rc == ERR_OK));
+    if (rc == ERR_OK) {
+        json_set(answer, "identity", json_copy(config.identity));
+        json_set(answer, "epochs", json_new_number(config.epochs));
+        json_delete(errors);
+    } else {
+        json_set(answer, "errors", errors);
+    }
+    config_release(&config);
+    json_free(json);
+    return answer;
+}
+
+static int answer_lines(struct checker *checker) {
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+    struct buf out = {0};
+    bool good = true;
+    while (good && (len = getline(&line, &cap, stdin)) >= 0) {
+        struct cJSON *reply = answer(checker, line, (size_t)len);
+        buf_clear(&out);
+        json_print(&out, reply);
+        buf_putc(&out, '\n');
+        json_delete(reply);
+        good = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    }
+    int status = STATUS_DONE;
+    if (ferror(stdin)) {
+        (void)fprintf(stderr, "besom-trainer: read stdin: %s\n", strerror(errno));
+        status = STATUS_STORAGE;
+    }
+    buf_release(&out);
+    free(line);
+    return status;
+}
+
+/* ---- for people ---- */
+
+static int check_file(struct checker *checker, const char *path) {
+    struct json_doc *json = NULL;
+    struct err err;
+    if (json_load(&json, path, JSON_COMMENTS, &err) != ERR_OK) {
+        return command_fail(&err);
+    }
+    struct diag diag = {0};
+    struct complaint_list list = {&diag, json};
+    struct config config;
+    int rc = check_config(checker, &config, json_root(json), command_complain, &list);
+    diag_finish(&diag);
+    if (rc == ERR_OK) {
+        (void)printf("%s: ok\n", path); // command_finish() tells of a failure
+    } else {
+        (void)fputs(buf_text(&diag.text), stderr); // nowhere left to report a failure
+    }
+    diag_release(&diag);
+    config_release(&config);
+    json_free(json);
+    return rc == ERR_OK ? STATUS_DONE : STATUS_MISUSE;
+}
+
+int cmd_check(int argc, char **argv) {
+    const struct argp argp = {options, parse, "[FILE...]", doc, NULL, NULL, NULL};
+    struct arguments arguments = {0};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+
+    struct checker checker = {.cache_dir = command_cache_dir(arguments.cache_dir)};
+    int status = arguments.file_count == 0 ? answer_lines(&checker) : STATUS_DONE;
+    for (int i = 0; i < arguments.file_count; i++) {
+        int one = check_file(&checker, arguments.files[i]);
+        status = one > status ? one : status;
+    }
+    checker_release(&checker);
+    return command_finish(status);
+}

@@ -1,0 +1,231 @@
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/num.h"
+#include "trainer/checkpoint.h"
+#include "trainer/commands.h"
+#include "trainer/config.h"
+#include "trainer/data.h"
+#include "trainer/evaluate.h"
+#include "trainer/history.h"
+#include "trainer/numerics.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_CACHE_DIR = 256, OPTION_JSON };
+
+static const struct argp_option options[] = {
+    {"json", OPTION_JSON, NULL, 0, "Print one JSON object", 0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
+     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
+     "~/.cache/besom)",
+     0},
+    {0},
+};
+
+static const char doc[] = "Examples:\n"
+                          "  besom-trainer eval besom-train/3f0c2a91b7de/cp-0005.safetensors\n"
+                          "\n"
+                          "Builds the network that CHECKPOINT holds, runs the test images through "
+                          "it, and says whether loss "
+                          "and accuracy are exactly the stored ones.\v"
+                          "Exit status 1 when they are not.";
+
+struct arguments {
+    const char *path, *cache_dir;
+    bool json;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case OPTION_CACHE_DIR:
+        arguments->cache_dir = arg;
+        return 0;
+    case OPTION_JSON:
+        arguments->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_error(state, "one CHECKPOINT at a time: \"%s\"", arg);
+        }
+        arguments->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->path == NULL) {
+            argp_error(state, "no CHECKPOINT is given");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* What was computed, and what the file says. */
+struct outcome {
+    struct position at;
+    double val_loss, val_accuracy;
+    bool has_stored; // not in the middle of an epoch
+    double stored_loss, stored_accuracy;
+    bool equal;
+};
+
+static void note_complaint(void *context, const struct config_complaint *complaint) {
+    struct err *err = context; // the last one stays
+    (void)err_set(err, ERR_VERSION, "this version cannot read its config: %s: %s", complaint->path,
+                  complaint->message);
+}
+
+static int read_config(struct config *config, const char *text, struct err *err) {
+    struct json_doc *json = NULL;
+    int rc = json_parse(&json, "config", text, strlen(text), JSON_STRICT, err);
+    if (rc == ERR_OK) {
+        rc = config_parse(config, json_root(json), note_complaint, err) == ERR_OK ? ERR_OK
+                                                                                  : ERR_VERSION;
+    }
+    json_free(json);
+    return rc;
+}
+
+static int open_data(struct dataset *set, const struct config *config, const char *cache_dir,
+                     const char *expected_hash, struct err *err) {
+    int rc = dataset_open(set, config->dataset.name, cache_dir, err);
+    if (rc == ERR_OK && strcmp(set->hash, expected_hash) != 0) {
+        rc = err_set(err, ERR_DIFFERS, "data set %s: its content is %s now, and was %s in training",
+                     config->dataset.name, set->hash, expected_hash);
+    }
+    return rc == ERR_OK ? dataset_limit(set, config->dataset.train, config->dataset.test, err) : rc;
+}
+
+static int compute(const struct checkpoint *checkpoint, const struct config *config,
+                   const struct dataset *set, struct net_stats *stats, struct err *err) {
+    struct layer_spec *layers = NULL;
+    int count = 0,
+        size = config->batch_size < set->test.count ? config->batch_size : set->test.count;
+    config_layers(config, set->classes, &layers, &count);
+    struct net *net = NULL;
+    int rc = net_new(&net, layers, count, set->shape, set->classes, size, err);
+    rc = rc == ERR_OK ? checkpoint_restore(checkpoint, net, NULL, err) : rc;
+    if (rc == ERR_OK) {
+        struct batch batch;
+        batch_init(&batch, size);
+        (void)evaluate(net, set, &set->test, &batch, NULL, stats); // nothing can stop it
+        batch_release(&batch);
+    }
+    net_free(net);
+    free(layers);
+    return rc;
+}
+
+static int compare(const struct checkpoint_state *state, const struct net_stats *stats,
+                   struct outcome *outcome, struct err *err) {
+    struct history history = {0};
+    int rc = history_parse(&history, state->history, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    *outcome = (struct outcome){
+        .at = state->at,
+        .val_loss = stats->loss_sum / (double)stats->samples,
+        .val_accuracy = (double)stats->correct / (double)stats->samples,
+        .has_stored = state->at.step == 0 && history.count > 0 && history.count == state->at.epoch,
+    };
+    if (outcome->has_stored) {
+        const struct record *last = &history.records[history.count - 1];
+        outcome->stored_loss = last->val_loss;
+        outcome->stored_accuracy = last->val_accuracy;
+        outcome->equal = num_same_bits(outcome->val_loss, last->val_loss) &&
+                         num_same_bits(outcome->val_accuracy, last->val_accuracy);
+    }
+    history_release(&history);
+    return ERR_OK;
+}
+
+static int evaluate_file(const struct arguments *arguments, struct outcome *outcome,
+                         struct err *err) {
+    struct checkpoint *checkpoint = NULL;
+    struct config config = {0};
+    struct dataset set = {0};
+    struct net_stats stats;
+    char *cache = command_cache_dir(arguments->cache_dir);
+    int rc = checkpoint_open(&checkpoint, arguments->path, err);
+    if (rc == ERR_OK) {
+        const struct checkpoint_state *state = checkpoint_state(checkpoint);
+        rc = read_config(&config, state->config, err);
+        rc = rc == ERR_OK ? open_data(&set, &config, cache, state->dataset, err) : rc;
+        rc = rc == ERR_OK ? compute(checkpoint, &config, &set, &stats, err) : rc;
+        rc = rc == ERR_OK ? compare(state, &stats, outcome, err) : rc;
+    }
+    dataset_close(&set);
+    config_release(&config);
+    checkpoint_close(checkpoint);
+    free(cache);
+    return rc;
+}
+
+static void print_json(const struct outcome *outcome) {
+    struct buf out = {0};
+    buf_printf(&out, "{\"at_epoch\": %d, \"step\": %d, \"val_loss\": ", outcome->at.epoch,
+               outcome->at.step);
+    buf_json_number(&out, outcome->val_loss);
+    buf_puts(&out, ", \"val_accuracy\": ");
+    buf_json_number(&out, outcome->val_accuracy);
+    if (outcome->has_stored) {
+        buf_puts(&out, ", \"stored\": {\"val_loss\": ");
+        buf_json_number(&out, outcome->stored_loss);
+        buf_puts(&out, ", \"val_accuracy\": ");
+        buf_json_number(&out, outcome->stored_accuracy);
+        buf_printf(&out, "}, \"equal\": %s}", outcome->equal ? "true" : "false");
+    } else {
+        buf_puts(&out, ", \"stored\": null}");
+    }
+    (void)puts(buf_text(&out)); // command_finish() tells of a failure
+    buf_release(&out);
+}
+
+static void print_line(const char *name, double computed, double stored, bool has_stored) {
+    char number[NUM_TEXT_MAX], other[NUM_TEXT_MAX];
+    (void)num_format(number, computed); // only the text is of use
+    (void)num_format(other, stored);
+    (void)printf("%-13s %-20s", name, number);
+    if (has_stored && num_same_bits(computed, stored)) {
+        (void)printf(" equals the stored one");
+    } else if (has_stored) {
+        (void)printf(" DIFFERS from the stored %s", other);
+    }
+    (void)putchar('\n');
+}
+
+static void print_text(const struct outcome *outcome) {
+    (void)printf("epoch         %d", outcome->at.epoch); // command_finish() tells of a failure
+    if (outcome->at.step > 0) {
+        (void)printf(" and %d batches of the next: nothing is stored to compare with",
+                     outcome->at.step);
+    }
+    (void)putchar('\n');
+    print_line("val_loss", outcome->val_loss, outcome->stored_loss, outcome->has_stored);
+    print_line("val_accuracy", outcome->val_accuracy, outcome->stored_accuracy,
+               outcome->has_stored);
+}
+
+int cmd_eval(int argc, char **argv) {
+    const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
+    struct arguments arguments = {0};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+
+    numerics_pin();
+    struct outcome outcome = {0};
+    struct err err;
+    if (evaluate_file(&arguments, &outcome, &err) != ERR_OK) {
+        (void)err_wrap(&err, "%s", arguments.path);
+        return command_fail(&err);
+    }
+    if (arguments.json) {
+        print_json(&outcome);
+    } else {
+        print_text(&outcome);
+    }
+    return command_finish(outcome.has_stored && !outcome.equal ? STATUS_FAILED : STATUS_DONE);
+}

@@ -1,0 +1,141 @@
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "trainer/commands.h"
+#include "trainer/config.h"
+#include "trainer/train.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { OPTION_CHECKPOINT_DIR = 256, OPTION_CACHE_DIR };
+
+static const struct argp_option options[] = {
+    {"checkpoint-dir", OPTION_CHECKPOINT_DIR, "DIR", 0,
+     "Where checkpoints are, and go to (default: $BESOM_CHECKPOINT_DIR, or a folder of the "
+     "config's "
+     "own in besom-train/)",
+     0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
+     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
+     "~/.cache/besom)",
+     0},
+    {0},
+};
+
+static const char doc[] = "Examples:\n"
+                          "  besom-trainer train config.json\n"
+                          "  besom-trainer train config.json --checkpoint-dir runs/first\n"
+                          "\n"
+                          "Trains as CONFIG (default: $BESOM_CONFIG) says, from the latest valid "
+                          "checkpoint on, and prints "
+                          "a JSON object for each epoch.\v"
+                          "SIGTERM or SIGINT make it save and leave with status 85; the same "
+                          "command then goes on with the "
+                          "next batch.";
+
+struct arguments {
+    const char *config, *checkpoint_dir, *cache_dir;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case OPTION_CHECKPOINT_DIR:
+        arguments->checkpoint_dir = arg;
+        return 0;
+    case OPTION_CACHE_DIR:
+        arguments->cache_dir = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_error(state, "one CONFIG is enough: \"%s\"", arg);
+        }
+        arguments->config = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->config == NULL) {
+            arguments->config = getenv(WIRE_ENV_CONFIG);
+        }
+        if (arguments->config == NULL) {
+            argp_error(state, "no CONFIG is given, and $" WIRE_ENV_CONFIG " is not set");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static volatile sig_atomic_t stop; // a handler can reach nothing else
+
+static void on_signal(int number) {
+    (void)number;
+    stop = 1;
+}
+
+static void catch_signals(void) {
+    // SA_RESTART: a line that is being written is written to its end
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    (void)sigaction(SIGTERM, &action, NULL); // these cannot fail with valid arguments
+    (void)sigaction(SIGHUP, &action, NULL);
+    action.sa_flags |= (int)SA_RESETHAND; // a second Ctrl-C does not wait
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+/* A folder for each config, so that no two trials ever meet in one. */
+static char *default_checkpoint_dir(const struct config *config) {
+    const char *given = getenv(WIRE_ENV_CHECKPOINT_DIR);
+    if (given != NULL && *given != '\0') {
+        return mem_strdup(given);
+    }
+    char *dir = mem_printf("besom-train/%.12s", config->key);
+    (void)fprintf(stderr, "besom-trainer: checkpoints in %s\n", dir); // a note
+    return dir;
+}
+
+static int run(const struct config *config, const char *checkpoint_dir, const char *cache_dir) {
+    const struct train_options train = {.checkpoint_dir = checkpoint_dir,
+                                        .cache_dir = cache_dir,
+                                        .out = stdout,
+                                        .log = stderr,
+                                        .stop = &stop};
+    enum train_result result;
+    struct err err;
+    if (fs_mkdirs(checkpoint_dir, &err) != ERR_OK ||
+        train_run(config, &train, &result, &err) != ERR_OK) {
+        return command_fail(&err);
+    }
+    switch (result) {
+    case TRAIN_DONE:
+        return command_finish(STATUS_DONE);
+    case TRAIN_SAVED:
+        return command_finish(WIRE_EXIT_SAVED);
+    case TRAIN_DIVERGED:
+        return command_fail(&err);
+    case TRAIN_UNHEARD:
+        break;
+    }
+    return STATUS_FAILED;
+}
+
+int cmd_train(int argc, char **argv) {
+    const struct argp argp = {options, parse, "[CONFIG]", doc, NULL, NULL, NULL};
+    struct arguments arguments = {0};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    catch_signals();
+
+    struct config config;
+    int status = command_load_config(&config, arguments.config);
+    if (status == STATUS_DONE) {
+        char *cache = command_cache_dir(arguments.cache_dir);
+        char *dir = arguments.checkpoint_dir != NULL ? mem_strdup(arguments.checkpoint_dir)
+                                                     : default_checkpoint_dir(&config);
+        status = run(&config, dir, cache);
+        free(dir);
+        free(cache);
+    }
+    config_release(&config);
+    return status;
+}

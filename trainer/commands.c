@@ -1,0 +1,78 @@
+#include "trainer/commands.h"
+
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "trainer/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int command_fail(const struct err *err) {
+    (void)fprintf(stderr, "besom-trainer: %s\n", err->msg); // nowhere left to report a failure
+    switch (err->code) {
+    case ERR_IO:
+    case ERR_FULL:
+        return STATUS_STORAGE;
+    case ERR_PARSE:
+    case ERR_RANGE:
+    case ERR_NOT_FOUND:
+        return STATUS_MISUSE;
+    default:
+        return STATUS_FAILED;
+    }
+}
+
+char *command_cache_dir(const char *given) {
+    const char *besom = getenv("BESOM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (given != NULL) {
+        return mem_strdup(given);
+    }
+    if (besom != NULL && *besom != '\0') {
+        return mem_strdup(besom);
+    }
+    if (xdg != NULL && *xdg == '/') { // a relative one is to be ignored, says its specification
+        return mem_printf("%s/besom", xdg);
+    }
+    return mem_printf("%s/.cache/besom", home != NULL && *home != '\0' ? home : ".");
+}
+
+void command_complain(void *context, const struct config_complaint *complaint) {
+    struct complaint_list *list = context;
+    bool whole = *complaint->path == '\0';
+    diag_add(list->diag, list->doc, complaint->value, "%s%s%s", complaint->path, whole ? "" : ": ",
+             complaint->message);
+}
+
+int command_load_config(struct config *config, const char *path) {
+    *config = (struct config){0};
+    struct json_doc *doc = NULL;
+    struct err err;
+    if (json_load(&doc, path, JSON_COMMENTS, &err) != ERR_OK) {
+        return command_fail(&err);
+    }
+    struct diag diag = {0};
+    struct complaint_list list = {&diag, doc};
+    int status = STATUS_DONE;
+    if (config_parse(config, json_root(doc), command_complain, &list) != ERR_OK) {
+        diag_finish(&diag);
+        (void)fputs(buf_text(&diag.text), stderr); // nowhere left to report a failure
+        status = STATUS_MISUSE;
+    }
+    diag_release(&diag);
+    json_free(doc);
+    return status;
+}
+
+int command_finish(int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    if (errno != EPIPE) { // a reader that has seen enough is no news
+        (void)fprintf(stderr, "besom-trainer: write the output: %s\n", strerror(errno));
+    }
+    return STATUS_STORAGE;
+}

@@ -1,0 +1,50 @@
+/* trainer/commands.h - the subcommands of besom-trainer, and what they share.
+ *
+ * A subcommand gets its own name as argv[0] ("besom-trainer train"), reads its options with argp, which
+ * prints --help and misuse itself, and returns the exit status. */
+#ifndef TRAINER_COMMANDS_H
+#define TRAINER_COMMANDS_H
+
+#include <stdio.h>
+
+struct config;
+struct config_complaint;
+struct diag;
+struct err;
+struct json_doc;
+
+/* Besides WIRE_EXIT_SAVED of base/wire.h. */
+enum command_status {
+    STATUS_DONE = 0,
+    STATUS_FAILED = 1,   // diverged, differs, not usable
+    STATUS_MISUSE = 2,   // command line, config, or data that cannot be used
+    STATUS_STORAGE = 74, // a file could not be read or written (EX_IOERR)
+};
+
+int cmd_train(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+
+/* Prints "besom-trainer: <message>" on stderr and returns the status that fits the error. */
+int command_fail(const struct err *err);
+
+/* `given`, or $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom, ~/.cache/besom, whichever is first; freed by
+ * the caller. */
+char *command_cache_dir(const char *given);
+
+/* A config_complain_fn; `context` is a struct complaint_list. */
+struct complaint_list {
+    struct diag *diag;
+    const struct json_doc *doc;
+};
+void command_complain(void *context, const struct config_complaint *complaint);
+
+/* Reads a config file (comments are allowed).  Prints what is wrong with it on stderr and returns
+ * STATUS_MISUSE, or another status of a failure; `config` is for config_release() in any case. */
+int command_load_config(struct config *config, const char *path);
+
+/* Flushes stdout at the end of a command; `status`, or STATUS_STORAGE when something got lost. */
+int command_finish(int status);
+
+#endif

@@ -1,0 +1,265 @@
+#include "trainer/config.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND(k)     (1u << (k))
+#define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
+
+enum {
+    SAMPLES_MAX = 1000000000,
+    DROPOUT_UNSAID = -1, // `dropout` when the config does not say: the model knows
+};
+
+/* ---- tables ---- */
+
+static const struct table_key dataset_keys[] = {
+    {.name = "name",
+     .type = TABLE_TEXT,
+     .offset = offsetof(struct dataset_spec, name),
+     .text = "fashion-mnist"},
+    {.name = "train",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct dataset_spec, train),
+     .max = SAMPLES_MAX},
+    {.name = "test",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct dataset_spec, test),
+     .max = SAMPLES_MAX},
+};
+static const struct table dataset_table = {
+    .what = "dataset", .name_key = "name", .keys = dataset_keys, .key_count = COUNT(dataset_keys)};
+
+#define OPTIMIZER(name_, field, kinds_, max_, flags_, value_)                                      \
+    {                                                                                              \
+        .name = (name_), .type = TABLE_NUMBER, .kinds = (kinds_),                                  \
+        .offset = offsetof(struct optimizer_spec, field), .max = (max_), .flags = (flags_),        \
+        .value = (value_)                                                                          \
+    }
+enum {
+    ADAM = KIND(OPTIMIZER_ADAM),
+    RMSPROP = KIND(OPTIMIZER_RMSPROP),
+    ADAGRAD = KIND(OPTIMIZER_ADAGRAD),
+    HEAVY_BALLS = KIND(OPTIMIZER_MOMENTUM) | KIND(OPTIMIZER_NESTEROV),
+};
+static const struct table_key optimizer_keys[] = {
+    OPTIMIZER("lr", lr, ADAM, INFINITY, TABLE_ABOVE_MIN, 0.001),
+    OPTIMIZER("lr", lr, KIND(OPTIMIZER_SGD) | HEAVY_BALLS | ADAGRAD | RMSPROP, INFINITY,
+              TABLE_ABOVE_MIN, 0.01),
+    OPTIMIZER("momentum", momentum, HEAVY_BALLS, 1, 0, 0.9),
+    OPTIMIZER("alpha", alpha, RMSPROP, 1, 0, 0.99),
+    OPTIMIZER("beta1", beta1, ADAM, 1, TABLE_BELOW_MAX, 0.9),
+    OPTIMIZER("beta2", beta2, ADAM, 1, TABLE_BELOW_MAX, 0.999),
+    OPTIMIZER("eps", eps, ADAGRAD, INFINITY, 0, 1e-10),
+    OPTIMIZER("eps", eps, RMSPROP | ADAM, INFINITY, 0, 1e-8),
+};
+static const struct table optimizer_table = {.what = "optimizer",
+                                             .name_key = "name",
+                                             .kinds = optimizer_names,
+                                             .kind_count = OPTIMIZER_COUNT,
+                                             .kind = OPTIMIZER_ADAM,
+                                             .kind_offset = offsetof(struct optimizer_spec, kind),
+                                             .keys = optimizer_keys,
+                                             .key_count = COUNT(optimizer_keys)};
+
+static const struct table_key schedule_keys[] = {
+    {.name = "k",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_EXPONENTIAL) | KIND(SCHEDULE_INVERSE),
+     .offset = offsetof(struct schedule_spec, k),
+     .max = 1e6,
+     .value = 0.1},
+    {.name = "step_size",
+     .type = TABLE_INTEGER,
+     .kinds = KIND(SCHEDULE_STEP),
+     .offset = offsetof(struct schedule_spec, step_size),
+     .min = 1,
+     .max = 1e6,
+     .value = 10},
+    {.name = "gamma",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_STEP),
+     .offset = offsetof(struct schedule_spec, gamma),
+     .max = 1e6,
+     .flags = TABLE_ABOVE_MIN,
+     .value = 0.1},
+};
+static const struct table schedule_table = {.what = "schedule",
+                                            .name_key = "name",
+                                            .kinds = schedule_names,
+                                            .kind_count = SCHEDULE_COUNT,
+                                            .kind = SCHEDULE_CONSTANT,
+                                            .kind_offset = offsetof(struct schedule_spec, kind),
+                                            .keys = schedule_keys,
+                                            .key_count = COUNT(schedule_keys)};
+
+static const struct table_key checkpoint_keys[] = {
+    {.name = "every",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct checkpoint_spec, every),
+     .max = 1e6,
+     .value = 1},
+    {.name = "keep",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct checkpoint_spec, keep),
+     .max = 1e6,
+     .value = 2},
+    {.name = "best",
+     .type = TABLE_BOOL,
+     .offset = offsetof(struct checkpoint_spec, best),
+     .value = true},
+};
+static const struct table checkpoint_table = {
+    .what = "checkpoint", .keys = checkpoint_keys, .key_count = COUNT(checkpoint_keys)};
+
+static const struct table_key config_keys[] = {
+    {.name = "dataset",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, dataset),
+     .table = &dataset_table},
+    {.name = "model",
+     .type = TABLE_CUSTOM,
+     .offset = offsetof(struct config, model),
+     .read = model_read},
+    {.name = "optimizer",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, optimizer),
+     .table = &optimizer_table},
+    {.name = "schedule",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, schedule),
+     .table = &schedule_table},
+    {.name = "activation",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, choices.activation),
+     .table = &activation_table},
+    {.name = "init",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, choices.init),
+     .table = &init_table},
+    {.name = "dropout",
+     .type = TABLE_NUMBER,
+     .offset = offsetof(struct config, choices.dropout),
+     .max = 1,
+     .flags = TABLE_BELOW_MAX,
+     .value = DROPOUT_UNSAID},
+    {.name = "l2", .type = TABLE_NUMBER, .offset = offsetof(struct config, l2), .max = 1e6},
+    {.name = "epochs",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct config, epochs),
+     .min = 1,
+     .max = 1e6,
+     .value = 10},
+    {.name = "batch_size",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct config, batch_size),
+     .min = 1,
+     .max = 65536,
+     .value = 64},
+    {.name = "seed",
+     .type = TABLE_SEED,
+     .offset = offsetof(struct config, seed),
+     .max = 9007199254740991, // 2^53 - 1, the last integer that every JSON reader keeps
+     .value = 1},
+    {.name = "checkpoint",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, checkpoint),
+     .table = &checkpoint_table},
+};
+static const struct table config_table = {
+    .what = "config", .keys = config_keys, .key_count = COUNT(config_keys)};
+
+/* ---- parsing ---- */
+
+/* `dropout` is the one key whose default hangs on another key. */
+static void settle_dropout(struct config *config, struct table_reader *reader,
+                           const struct cJSON *json) {
+    bool said = config->choices.dropout != DROPOUT_UNSAID;
+    if (said && config->model.kind == MODEL_CUSTOM) {
+        size_t mark = table_enter(reader, "dropout");
+        table_complain(reader, json_get(json, "dropout"),
+                       "is for named models; put {\"type\": \"dropout\"} into the list of layers");
+        table_leave(reader, mark);
+        return;
+    }
+    double value = model_default_dropout(config->model.kind);
+    if (!said) {
+        config->choices.dropout = value;
+    } else if (config->choices.dropout == value) {
+        json_remove(config->identity, "dropout");
+    }
+}
+
+/* Builds the layers once, for the complaints; how many classes there are makes no difference. */
+static void check_layers(struct config *config, struct table_reader *reader,
+                         const struct cJSON *json) {
+    struct layer_spec *layers = NULL;
+    struct err err;
+    int count, item;
+    if (model_build(&config->model, &config->choices, 10, &layers, &count, &item, &err) == ERR_OK) {
+        free(layers);
+        return;
+    }
+    const struct cJSON *value = json_get(json, item < 0 ? "activation" : "model");
+    size_t mark = table_enter(reader, item < 0 ? "activation" : "model.layers");
+    if (item >= 0) {
+        (void)table_enter_index(reader, item); // left with `mark`
+        value = json_first(json_get(value, "layers"));
+        for (int i = 0; i < item; i++) {
+            value = json_next(value);
+        }
+    }
+    table_complain(reader, value, "%s", err.msg);
+    table_leave(reader, mark);
+}
+
+/* From all that is not default to what makes the trial and what makes the grid point. */
+static void settle_identity(struct config *config) {
+    json_remove(config->identity, "epochs");
+    json_remove(config->identity, "checkpoint");
+    struct buf canonical = {0};
+    json_print_canonical(&canonical, config->identity);
+    hash_hex(config->key, canonical.data, canonical.len);
+    config->canonical = buf_detach(&canonical);
+    json_remove(config->identity, "seed");
+}
+
+int config_parse(struct config *config, const struct cJSON *json, config_complain_fn *complain,
+                 void *context) {
+    *config = (struct config){0};
+    struct table_reader reader = {.complain = complain, .context = context};
+    config->identity = table_read(&reader, &config_table, json, NULL, config);
+    if (config->identity == NULL) {
+        config->identity = json_new_object();
+    }
+    if (reader.complaints == 0) { // else what follows could be about a default, not about the text
+        settle_dropout(config, &reader, json);
+        check_layers(config, &reader, json);
+        settle_identity(config);
+    }
+    buf_release(&reader.path);
+    return reader.complaints == 0 ? ERR_OK : ERR_RANGE;
+}
+
+void config_release(struct config *config) {
+    free(config->dataset.name);
+    model_release(&config->model);
+    json_delete(config->identity);
+    free(config->canonical);
+    *config = (struct config){0};
+}
+
+void config_layers(const struct config *config, int classes, struct layer_spec **layers,
+                   int *count) {
+    struct err err;
+    int item;
+    int rc = model_build(&config->model, &config->choices, classes, layers, count, &item, &err);
+    assert(rc == ERR_OK); // config_parse() has built them before
+    (void)rc;
+}

@@ -1,0 +1,419 @@
+#include "trainer/train.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "trainer/checkpoint.h"
+#include "trainer/data.h"
+#include "trainer/evaluate.h"
+#include "trainer/history.h"
+#include "trainer/kernels/kernels.h"
+#include "trainer/net.h"
+#include "trainer/numerics.h"
+#include "trainer/optim.h"
+#include "trainer/schedule.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct training {
+    const struct config *config;
+    const struct train_options *options;
+    int lock; // descriptor, -1 before
+    struct dataset set;
+    struct net *net;
+    struct optim optim;
+    struct history history;
+    struct epoch_sums sums;    // of the epoch under way
+    struct position at, saved; // where it is, and what the newest checkpoint holds
+    struct batch batch;
+    uint32_t *order;            // the training images as the epoch under way takes them
+    struct buf line, past, now; // kept for their memory: output, history, partial sums
+    bool stopped, unheard;
+    bool foreign; // the folder has checkpoints of another trial
+};
+
+static double now_seconds(void) {
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); // cannot fail with this clock
+    return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
+}
+
+/* ---- output ---- */
+
+/* Prints t->line, and empties it.  Flushed at once: the runner shows a record when it has the line. */
+static int say(struct training *t, struct err *err) {
+    FILE *out = t->options->out;
+    buf_putc(&t->line, '\n');
+    bool good = fwrite(t->line.data, 1, t->line.len, out) == t->line.len && fflush(out) == 0;
+    int error = errno;
+    buf_clear(&t->line);
+    if (good) {
+        return ERR_OK;
+    }
+    t->unheard = error == EPIPE;
+    return err_io(err, error, "write the output");
+}
+
+static int say_start(struct training *t, int from_epoch, struct err *err) {
+    struct buf numerics = {0};
+    numerics_describe(&numerics);
+    buf_printf(&t->line, "{\"event\": \"start\", \"from_epoch\": %d, \"deterministic\": true, ",
+               from_epoch);
+    buf_printf(&t->line, "\"parameters\": %zu, \"numerics\": ", net_param_count(t->net));
+    buf_json_string(&t->line, numerics.data, numerics.len);
+    buf_putc(&t->line, '}');
+    buf_release(&numerics);
+    return say(t, err);
+}
+
+static int say_failed(struct training *t, const char *reason, const char *message,
+                      struct err *err) {
+    buf_printf(&t->line, "{\"event\": \"failed\", \"reason\": \"%s\", \"message\": ", reason);
+    buf_json_string(&t->line, message, strlen(message));
+    buf_putc(&t->line, '}');
+    return say(t, err);
+}
+
+/* What a reader of the output has missed, if it has missed anything. */
+static int repeat_records(struct training *t, struct err *err) {
+    int count = t->history.count < t->config->epochs ? t->history.count : t->config->epochs;
+    int rc = say_start(t, count, err);
+    for (int i = 0; i < count && rc == ERR_OK; i++) {
+        record_print(&t->line, &t->history.records[i], NULL);
+        rc = say(t, err);
+    }
+    return rc;
+}
+
+/* ---- checkpoints ---- */
+
+static int save(struct training *t, struct err *err) {
+    buf_clear(&t->past);
+    buf_clear(&t->now);
+    history_print(&t->past, &t->history);
+    epoch_sums_print(&t->now, &t->sums);
+    const struct checkpoint_state state = {
+        .at = t->at,
+        .identity = t->config->key,
+        .dataset = t->set.hash,
+        .config = t->config->canonical,
+        .history = buf_text(&t->past),
+        .partial = buf_text(&t->now),
+        .best_epoch = history_best(&t->history),
+    };
+    int rc = checkpoint_save(t->options->checkpoint_dir, &state, t->net, &t->optim, err);
+    if (rc != ERR_OK) {
+        return err_wrap(err, "save epoch %d, batch %d", t->at.epoch, t->at.step);
+    }
+    t->saved = t->at;
+    char name[64];
+    checkpoint_name(name, t->at);
+    buf_printf(&t->line,
+               "{\"event\": \"checkpoint\", \"at_epoch\": %d, \"step\": %d, \"file\": \"%s\"}",
+               t->at.epoch, t->at.step, name);
+    return say(t, err);
+}
+
+static int prune(struct training *t, struct err *err) {
+    const struct checkpoint_spec *spec = &t->config->checkpoint;
+    return checkpoint_prune(t->options->checkpoint_dir, t->at,
+                            spec->keep > 0 ? spec->keep : INT_MAX,
+                            spec->best ? history_best(&t->history) : 0, err);
+}
+
+/* See invariant 4; after the record of epoch t->at.epoch was added to the history. */
+static bool checkpoint_due(const struct training *t) {
+    const struct checkpoint_spec *spec = &t->config->checkpoint;
+    int epoch = t->at.epoch;
+    return epoch == t->config->epochs || (spec->every > 0 && epoch % spec->every == 0) ||
+           (spec->best && history_best(&t->history) == epoch);
+}
+
+static void note_skipped(void *context, const char *name, const struct err *reason) {
+    struct training *t = context;
+    t->foreign = t->foreign || reason->code == ERR_DIFFERS;
+    (void)fprintf(t->options->log, "checkpoint %s is not used: %s\n", name, reason->msg); // a note
+}
+
+static int restore(struct training *t, const struct checkpoint *checkpoint, struct err *err) {
+    const struct checkpoint_state *state = checkpoint_state(checkpoint);
+    if (strcmp(state->dataset, t->set.hash) != 0) {
+        return err_set(err, ERR_DIFFERS,
+                       "the data set %s is not the one of the checkpoints: its content was %s and "
+                       "is %s now",
+                       t->config->dataset.name, state->dataset, t->set.hash);
+    }
+    int rc = checkpoint_restore(checkpoint, t->net, &t->optim, err);
+    rc = rc == ERR_OK ? history_parse(&t->history, state->history, err) : rc;
+    rc = rc == ERR_OK ? epoch_sums_parse(&t->sums, state->partial, err) : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    int64_t samples = (int64_t)state->at.step * t->batch.max; // the last batch may be smaller
+    int64_t count = t->set.train.count;
+    if (t->history.count != state->at.epoch ||
+        t->sums.samples != (samples < count ? samples : count)) {
+        return err_set(err, ERR_CORRUPT, "its history does not reach to epoch %d, batch %d",
+                       state->at.epoch, state->at.step);
+    }
+    t->at = t->saved = state->at;
+    return ERR_OK;
+}
+
+/* The state of the latest checkpoint, or that of the beginning. */
+static int resume(struct training *t, struct err *err) {
+    struct checkpoint *checkpoint = NULL;
+    const char *dir = t->options->checkpoint_dir;
+    int rc = checkpoint_open_latest(&checkpoint, dir, t->config->key, note_skipped, t, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (t->foreign) { // files of both trials would overwrite and delete each other
+        rc = err_set(err, ERR_DIFFERS,
+                     "%s holds checkpoints of another trial; give it a folder of its own", dir);
+    } else if (checkpoint == NULL) {
+        net_init(t->net, t->config->seed);
+    } else {
+        rc = restore(t, checkpoint, err);
+        if (rc != ERR_OK) {
+            rc = err_wrap(err, "resume from %s", dir);
+        }
+    }
+    checkpoint_close(checkpoint);
+    return rc;
+}
+
+/* ---- preparing ---- */
+
+static int take_lock(struct training *t, struct err *err) {
+    enum { PAUSE_MS = 50 };
+    char *path = mem_printf("%s/.lock", t->options->checkpoint_dir);
+    int rc = fs_lock(path, &t->lock, err);
+    for (int waited = 0; rc == ERR_BUSY && waited < TRAIN_LOCK_WAIT_MS && !*t->options->stop;
+         waited += PAUSE_MS) {
+        struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+        (void)nanosleep(&pause, NULL); // cut short by a signal: then the loop looks at `stop`
+        rc = fs_lock(path, &t->lock, err);
+    }
+    free(path);
+    return rc == ERR_BUSY ? err_wrap(err, "another process trains in this folder") : rc;
+}
+
+static int build_net(struct training *t, struct err *err) {
+    struct layer_spec *layers = NULL;
+    int count = 0;
+    config_layers(t->config, t->set.classes, &layers, &count);
+    int rc = net_new(&t->net, layers, count, t->set.shape, t->set.classes, t->batch.max, err);
+    free(layers);
+    return rc == ERR_OK ? ERR_OK : err_wrap(err, "model");
+}
+
+static int prepare(struct training *t, struct err *err) {
+    const struct config *config = t->config;
+    numerics_pin();
+    int rc = take_lock(t, err);
+    rc =
+        rc == ERR_OK ? dataset_open(&t->set, config->dataset.name, t->options->cache_dir, err) : rc;
+    rc = rc == ERR_OK ? dataset_limit(&t->set, config->dataset.train, config->dataset.test, err)
+                      : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    // a batch larger than the data costs no memory
+    int train = t->set.train.count, test = t->set.test.count, most = train > test ? train : test;
+    batch_init(&t->batch, config->batch_size < most ? config->batch_size : most);
+    t->order = mem_zalloc((size_t)train, sizeof *t->order);
+    rc = build_net(t, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
+    return resume(t, err);
+}
+
+static void training_release(struct training *t) {
+    optim_release(&t->optim);
+    net_free(t->net);
+    dataset_close(&t->set);
+    history_release(&t->history);
+    batch_release(&t->batch);
+    free(t->order);
+    buf_release(&t->line);
+    buf_release(&t->past);
+    buf_release(&t->now);
+    if (t->lock >= 0) {
+        (void)close(t->lock); // nothing was written to it
+    }
+}
+
+/* ---- an epoch ---- */
+
+static int train_batch(struct training *t, double lr, struct err *err) {
+    const struct config *config = t->config;
+    uint32_t epoch = (uint32_t)t->at.epoch + 1; // streams count epochs as people do, from 1
+    int first = t->at.step * t->batch.max, left = t->set.train.count - first;
+    int n = left < t->batch.max ? left : t->batch.max;
+    memcpy(t->batch.index, t->order + first, (size_t)n * sizeof *t->order);
+    batch_load(&t->batch, &t->set, &t->set.train, n, t->net);
+
+    struct net_stats stats = {0};
+    net_train(t->net, t->batch.labels, n, config->seed, epoch, (uint32_t)t->at.step, &stats);
+    if (!isfinite(stats.loss_sum)) {
+        return err_set(err, ERR_DIVERGED, "the loss of epoch %u, batch %d is %g", epoch,
+                       t->at.step + 1, stats.loss_sum / n);
+    }
+    if (config->l2 > 0) {
+        net_add_l2(t->net, config->l2);
+    }
+    size_t params = net_param_count(t->net);
+    const float *grads = net_grads(t->net);
+    t->sums.grad_norm_sum += sqrt(kernels_get()->sum_squares(grads, params));
+    optim_step(&t->optim, net_params(t->net), grads, lr);
+
+    t->sums.loss_sum += stats.loss_sum;
+    t->sums.correct += stats.correct;
+    t->sums.samples += stats.samples;
+    t->at.step++;
+    return ERR_OK;
+}
+
+static int batch_count(const struct training *t) {
+    return (t->set.train.count - 1) / t->batch.max + 1;
+}
+
+/* The batches of the epoch under way that are still to do; ends early, with t->stopped. */
+static int train_batches(struct training *t, double lr, struct err *err) {
+    uint32_t count = (uint32_t)t->set.train.count;
+    for (uint32_t i = 0; i < count; i++) {
+        t->order[i] = i;
+    }
+    struct rng rng;
+    rng_init(&rng, t->config->seed, RNG_SHUFFLE, (uint32_t)t->at.epoch + 1, 0);
+    rng_shuffle(&rng, t->order, count);
+
+    int rc = ERR_OK, batches = batch_count(t);
+    while (rc == ERR_OK && t->at.step < batches) {
+        if (*t->options->stop) {
+            t->stopped = true;
+            return ERR_OK;
+        }
+        rc = train_batch(t, lr, err);
+    }
+    return rc;
+}
+
+/* Moves to the end of the epoch: its record, its checkpoint, its line, in this order. */
+static int close_epoch(struct training *t, const struct net_stats *val, double lr,
+                       struct record_timing *timing, double started, struct err *err) {
+    double samples = (double)t->sums.samples, val_samples = (double)val->samples;
+    const struct record record = {
+        .epoch = t->at.epoch + 1,
+        .train_loss = t->sums.loss_sum / samples,
+        .train_accuracy = (double)t->sums.correct / samples,
+        .val_loss = val->loss_sum / val_samples,
+        .val_accuracy = (double)val->correct / val_samples,
+        .lr = lr,
+        .grad_norm = t->sums.grad_norm_sum / batch_count(t),
+    };
+    history_add(&t->history, &record);
+    t->at = (struct position){.epoch = record.epoch};
+    t->sums = (struct epoch_sums){0};
+
+    bool due = checkpoint_due(t);
+    int rc = due ? save(t, err) : ERR_OK;
+    if (rc == ERR_OK) {
+        timing->seconds = now_seconds() - started;
+        record_print(&t->line, &record, timing);
+        rc = say(t, err);
+    }
+    return rc == ERR_OK && due ? prune(t, err) : rc;
+}
+
+static int run_epoch(struct training *t, struct err *err) {
+    double started = now_seconds();
+    double lr = schedule_lr(&t->config->schedule, t->config->optimizer.lr, t->at.epoch);
+    int64_t samples_before = t->sums.samples;
+    int rc = train_batches(t, lr, err);
+    if (rc != ERR_OK || t->stopped) {
+        return rc;
+    }
+    double seconds = now_seconds() - started;
+    struct record_timing timing = {
+        .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
+
+    struct net_stats val;
+    if (!evaluate(t->net, &t->set, &t->set.test, &t->batch, t->options->stop, &val)) {
+        t->stopped = true; // what is saved has all batches done; only this is done again
+        return ERR_OK;
+    }
+    if (!isfinite(val.loss_sum)) {
+        return err_set(err, ERR_DIVERGED, "the loss of the test images after epoch %d is %g",
+                       t->at.epoch + 1, val.loss_sum / (double)val.samples);
+    }
+    return close_epoch(t, &val, lr, &timing, started, err);
+}
+
+/* ---- the whole ---- */
+
+static int leave_saved(struct training *t, struct err *err) {
+    if (t->at.epoch == t->saved.epoch && t->at.step == t->saved.step) {
+        return ERR_OK; // nothing was done since
+    }
+    int rc = save(t, err);
+    return rc == ERR_OK ? prune(t, err) : rc;
+}
+
+static int run(struct training *t, struct err *err) {
+    int rc = prepare(t, err);
+    rc = rc == ERR_OK ? repeat_records(t, err) : rc;
+    while (rc == ERR_OK && !t->stopped && t->at.epoch < t->config->epochs) {
+        rc = run_epoch(t, err);
+    }
+    if (rc == ERR_OK && t->stopped) {
+        return leave_saved(t, err);
+    }
+    if (rc == ERR_OK) {
+        buf_puts(&t->line, "{\"event\": \"done\"}");
+        rc = say(t, err);
+    }
+    return rc;
+}
+
+int train_run(const struct config *config, const struct train_options *options,
+              enum train_result *result, struct err *err) {
+    struct training t = {.config = config, .options = options, .lock = -1};
+    int rc = run(&t, err);
+    enum train_result outcome = t.stopped ? TRAIN_SAVED : TRAIN_DONE;
+    const struct err cause = *err;
+    if (rc == ERR_DIVERGED) {
+        rc = say_failed(&t, "diverged", cause.msg, err);
+        outcome = TRAIN_DIVERGED;
+        if (rc == ERR_OK) {
+            *err = cause;
+        }
+    } else if (rc == ERR_DIFFERS) {                      // calling again would meet the same
+        (void)say_failed(&t, "differs", cause.msg, err); // the cause is what matters
+        *err = cause;
+    } else if (rc == ERR_BUSY && *options->stop) { // asked to leave before it could begin
+        rc = ERR_OK;
+        outcome = TRAIN_SAVED;
+    }
+    if (t.unheard) {
+        rc = ERR_OK;
+        outcome = TRAIN_UNHEARD;
+    }
+    training_release(&t);
+    if (rc == ERR_OK) {
+        *result = outcome;
+    }
+    return rc;
+}
