@@ -111,7 +111,7 @@ static int compute(const struct checkpoint *checkpoint, const struct config *con
     if (rc == ERR_OK) {
         struct batch batch;
         batch_init(&batch, size);
-        (void)evaluate(net, set, &set->test, &batch, NULL, stats); // nothing can stop it
+        (void)evaluate(net, set, &set->test, &batch, NULL, NULL, stats); // nothing can stop it
         batch_release(&batch);
     }
     net_free(net);

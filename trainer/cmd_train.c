@@ -8,6 +8,7 @@
 
 #include <argp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { OPTION_CHECKPOINT_DIR = 256, OPTION_CACHE_DIR };
@@ -68,11 +69,16 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static volatile sig_atomic_t stop; // a handler can reach nothing else
+static volatile sig_atomic_t stop_wanted; // a handler can reach nothing else
 
 static void on_signal(int number) {
     (void)number;
-    stop = 1;
+    stop_wanted = 1;
+}
+
+static bool is_stop_wanted(void *context) {
+    (void)context;
+    return stop_wanted;
 }
 
 static void catch_signals(void) {
@@ -100,7 +106,7 @@ static int run(const struct config *config, const char *checkpoint_dir, const ch
                                         .cache_dir = cache_dir,
                                         .out = stdout,
                                         .log = stderr,
-                                        .stop = &stop};
+                                        .stop = is_stop_wanted};
     enum train_result result;
     struct err err;
     if (fs_mkdirs(checkpoint_dir, &err) != ERR_OK ||

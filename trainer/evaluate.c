@@ -29,10 +29,11 @@ void batch_load(struct batch *batch, const struct dataset *set, const struct spl
 }
 
 bool evaluate(struct net *net, const struct dataset *set, const struct split *split,
-              struct batch *batch, const volatile sig_atomic_t *stop, struct net_stats *stats) {
+              struct batch *batch, bool (*stop)(void *context), void *stop_context,
+              struct net_stats *stats) {
     *stats = (struct net_stats){0};
     for (int first = 0; first < split->count; first += batch->max) {
-        if (stop != NULL && *stop) {
+        if (stop != NULL && stop(stop_context)) {
             return false;
         }
         int left = split->count - first, n = left < batch->max ? left : batch->max;

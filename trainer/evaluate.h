@@ -5,7 +5,6 @@
 #include "trainer/data.h"
 #include "trainer/net.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,9 +24,10 @@ void batch_load(struct batch *batch, const struct dataset *set, const struct spl
                 struct net *net);
 
 /* Runs all of `split` through the network, in order and in batches of batch->max, so that the sums
- * are the same bits each time.  false when *stop (may be NULL) became true on the way: then `stats`
- * are of no use. */
+ * are the same bits each time.  `stop` (may be NULL) is asked before each batch: when it says true,
+ * the result is false and `stats` are of no use. */
 bool evaluate(struct net *net, const struct dataset *set, const struct split *split,
-              struct batch *batch, const volatile sig_atomic_t *stop, struct net_stats *stats);
+              struct batch *batch, bool (*stop)(void *context), void *stop_context,
+              struct net_stats *stats);
 
 #endif

@@ -47,6 +47,10 @@ static double now_seconds(void) {
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
+static bool stopping(const struct training *t) {
+    return t->options->stop(t->options->stop_context);
+}
+
 /* ---- output ---- */
 
 /* Prints t->line, and empties it.  Flushed at once: the runner shows a record when it has the line. */
@@ -198,7 +202,7 @@ static int take_lock(struct training *t, struct err *err) {
     enum { PAUSE_MS = 50 };
     char *path = mem_printf("%s/.lock", t->options->checkpoint_dir);
     int rc = fs_lock(path, &t->lock, err);
-    for (int waited = 0; rc == ERR_BUSY && waited < TRAIN_LOCK_WAIT_MS && !*t->options->stop;
+    for (int waited = 0; rc == ERR_BUSY && waited < TRAIN_LOCK_WAIT_MS && !stopping(t);
          waited += PAUSE_MS) {
         struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
         (void)nanosleep(&pause, NULL); // cut short by a signal: then the loop looks at `stop`
@@ -302,7 +306,7 @@ static int train_batches(struct training *t, double lr, struct err *err) {
 
     int rc = ERR_OK, batches = batch_count(t);
     while (rc == ERR_OK && t->at.step < batches) {
-        if (*t->options->stop) {
+        if (stopping(t)) {
             t->stopped = true;
             return ERR_OK;
         }
@@ -351,7 +355,8 @@ static int run_epoch(struct training *t, struct err *err) {
         .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
 
     struct net_stats val;
-    if (!evaluate(t->net, &t->set, &t->set.test, &t->batch, t->options->stop, &val)) {
+    if (!evaluate(t->net, &t->set, &t->set.test, &t->batch, t->options->stop,
+                  t->options->stop_context, &val)) {
         t->stopped = true; // what is saved has all batches done; only this is done again
         return ERR_OK;
     }
@@ -403,7 +408,7 @@ int train_run(const struct config *config, const struct train_options *options,
     } else if (rc == ERR_DIFFERS) {                      // calling again would meet the same
         (void)say_failed(&t, "differs", cause.msg, err); // the cause is what matters
         *err = cause;
-    } else if (rc == ERR_BUSY && *options->stop) { // asked to leave before it could begin
+    } else if (rc == ERR_BUSY && stopping(&t)) { // asked to leave before it could begin
         rc = ERR_OK;
         outcome = TRAIN_SAVED;
     }

@@ -20,7 +20,7 @@
 
 #include "trainer/config.h"
 
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct err;
@@ -32,17 +32,21 @@ enum train_result {
     TRAIN_UNHEARD,  // nobody reads the output any more (EPIPE)
 };
 
+/* Whether the training shall save and leave; asked before every batch, also of an evaluation. */
+typedef bool train_stop_fn(void *context);
+
 struct train_options {
     const char *checkpoint_dir; // exists; locked for the time of the training
     const char *cache_dir;
-    FILE *out;                         // records and events, one JSON object a line; flushed
-    FILE *log;                         // text for people
-    const volatile sig_atomic_t *stop; // becomes 1 when the training shall save and leave
+    FILE *out; // records and events, one JSON object a line; flushed
+    FILE *log; // text for people
+    train_stop_fn *stop;
+    void *stop_context;
 };
 
 enum { TRAIN_LOCK_WAIT_MS = 5000 }; // for the former worker of the folder, which may be dying
 
-/* Looked at after every batch: `stop`.  Fails with ERR_BUSY when another process trains in the folder,
+/* Fails with ERR_BUSY when another process trains in the folder,
  * ERR_RANGE when the layers do not fit the data, ERR_DIFFERS when the folder belongs to another trial
  * or its checkpoints to other data, ERR_* of the data, of the disk. */
 int train_run(const struct config *config, const struct train_options *options,
