@@ -1,0 +1,226 @@
+#include "base/fs.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_all(int fd, const char *data, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int fail(struct err *err, const char *step, const char *dir, const char *name, int cause) {
+    (void)err_io(err, cause, "%s %s/%s", step, dir, name);
+    if (cause == ENOSPC || cause == EDQUOT) {
+        err->code = ERR_FULL;
+    }
+    return err->code;
+}
+
+int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                    struct err *err) {
+    char tmp[NAME_MAX + 1];
+    if (snprintf(tmp, sizeof tmp, ".%s.tmp", name) >= (int)sizeof tmp) {
+        return err_set(err, ERR_RANGE, "%s/%s: the name is too long", dir, name);
+    }
+    int fd = -1;
+    const char *step = "open folder of";
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) {
+        goto fail;
+    }
+    (void)unlinkat(dir_fd, tmp, 0); // of a writer that died; absent as a rule
+    step = "open";
+    fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        goto fail;
+    }
+    step = "write";
+    for (size_t i = 0; i < count; i++) {
+        if (write_all(fd, parts[i].data, parts[i].len) != 0) {
+            goto fail;
+        }
+    }
+    step = "fdatasync";
+    if (fdatasync(fd) != 0) {
+        goto fail;
+    }
+    step = "close";
+    int closing = fd;
+    fd = -1; // close() lets go of the descriptor even when it reports an error
+    if (close(closing) != 0) {
+        goto fail;
+    }
+    step = "rename";
+    if (renameat(dir_fd, tmp, dir_fd, name) != 0) {
+        goto fail;
+    }
+    step = "fsync folder of";
+    if (fsync(dir_fd) != 0) {
+        goto fail;
+    }
+    (void)close(dir_fd); // nothing was written through it
+    return ERR_OK;
+
+fail:;
+    int cause = errno; // the cleanup below may change errno
+    if (fd >= 0) {
+        (void)close(fd); // the file goes away
+    }
+    if (dir_fd >= 0) {
+        (void)unlinkat(dir_fd, tmp, 0); // absent when the open or the folder's fsync failed
+        (void)close(dir_fd);
+    }
+    return fail(err, step, dir, name, cause);
+}
+
+int fs_read(const char *path, size_t max, struct buf *out, struct err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int cause = errno;
+        (void)err_io(err, cause, "open %s", path);
+        err->code = cause == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        return err->code;
+    }
+    struct stat st;
+    struct buf read_buf = {0};
+    int rc = ERR_OK;
+    if (fstat(fd, &st) != 0) {
+        rc = err_io(err, errno, "stat %s", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        rc = err_set(err, ERR_IO, "%s: not a regular file", path);
+    }
+    while (rc == ERR_OK) {
+        enum { CHUNK = 1 << 16 };
+        ssize_t n = read(fd, buf_reserve(&read_buf, CHUNK), CHUNK);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            rc = err_io(err, errno, "read %s", path);
+        } else if (read_buf.len + (size_t)n > max) {
+            rc = err_set(err, ERR_RANGE, "%s: longer than %zu bytes", path, max);
+        } else if (n == 0) {
+            break;
+        } else {
+            read_buf.len += (size_t)n;
+            read_buf.data[read_buf.len] = '\0';
+        }
+    }
+    (void)close(fd); // only read
+    if (rc == ERR_OK) {
+        buf_put(out, read_buf.data, read_buf.len);
+    }
+    buf_release(&read_buf);
+    return rc;
+}
+
+static int sync_dir(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    int rc = fsync(fd), cause = errno;
+    (void)close(fd); // nothing was written through it
+    errno = cause;
+    return rc;
+}
+
+/* Makes the one folder `path`, whose parent is there. */
+static int make_dir(char *path, struct err *err) {
+    if (mkdir(path, 0755) != 0) {
+        int cause = errno;
+        struct stat st;
+        if (cause == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+            return ERR_OK;
+        }
+        return err_io(err, cause, "mkdir %s", path);
+    }
+    char *slash = strrchr(path, '/');
+    const char *parent = slash == NULL ? "." : slash == path ? "/" : path;
+    char held = slash != NULL ? *slash : '\0';
+    if (slash != NULL && slash != path) {
+        *slash = '\0';
+    }
+    int rc = sync_dir(parent) == 0 ? ERR_OK : err_io(err, errno, "fsync folder %s", parent);
+    if (slash != NULL) {
+        *slash = held;
+    }
+    return rc;
+}
+
+int fs_mkdirs(const char *path, struct err *err) {
+    char *copy = mem_strdup(path);
+    size_t len = strlen(copy);
+    while (len > 1 && copy[len - 1] == '/') {
+        copy[--len] = '\0';
+    }
+    int rc = ERR_OK;
+    for (char *at = copy + 1; rc == ERR_OK && len > 0 && *at != '\0'; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            rc = make_dir(copy, err);
+            *at = '/';
+        }
+    }
+    if (rc == ERR_OK) {
+        rc = make_dir(copy, err);
+    }
+    free(copy);
+    return rc;
+}
+
+int fs_lock(const char *path, int *fd, struct err *err) {
+    int opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (opened < 0) {
+        return err_io(err, errno, "open %s", path);
+    }
+    int rc;
+    do {
+        rc = flock(opened, LOCK_EX | LOCK_NB);
+    } while (rc != 0 && errno == EINTR);
+    if (rc == 0) {
+        *fd = opened;
+        return ERR_OK;
+    }
+    int cause = errno;
+    (void)close(opened); // never locked
+    return cause == EWOULDBLOCK ? err_set(err, ERR_BUSY, "%s is held by another process", path)
+                                : err_io(err, cause, "lock %s", path);
+}
+
+char *fs_program_dir(void) {
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len <= 0) {
+        return NULL;
+    }
+    path[len] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return NULL;
+    }
+    slash[slash == path ? 1 : 0] = '\0';
+    return mem_strdup(path);
+}

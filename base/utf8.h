@@ -1,0 +1,11 @@
+/* base/utf8.h - what is valid UTF-8. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+
+/* Length of the valid sequence at `s`, of which `left` (at least 1) bytes are there; 0 when it is not
+ * valid.  Table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF. */
+size_t utf8_len(const unsigned char *s, size_t left);
+
+#endif
