@@ -42,8 +42,10 @@ size_t table_enter_index(struct table_reader *reader, int index) {
 
 void table_leave(struct table_reader *reader, size_t mark) {
     assert(mark <= reader->path.len);
-    reader->path.len = mark;
-    reader->path.data[mark] = '\0';
+    if (reader->path.len > mark) { // an empty one may have no memory
+        reader->path.len = mark;
+        reader->path.data[mark] = '\0';
+    }
 }
 
 /* "must be <wanted>, not <value>", the value cut to a length that can be read */

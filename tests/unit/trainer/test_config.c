@@ -1,0 +1,351 @@
+/* A config read from JSON: complaints, values, defaults, identities. */
+#include "trainer/config.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* "path: message\n" for each complaint */
+static void collect(void *context, const struct config_complaint *complaint) {
+    buf_printf(context, "%s: %s\n", complaint->path, complaint->message);
+}
+
+/* The complaints about `text`; when there are none, `config` is for the caller to release. */
+static char *complaints_of(const char *text, struct config *config) {
+    struct json_doc *doc = NULL;
+    struct err err;
+    if (json_parse(&doc, "test", text, strlen(text), JSON_STRICT, &err) != ERR_OK) {
+        fail_msg("%s: %s", text, err.msg);
+    }
+    struct buf out = {0};
+    int rc = config_parse(config, json_root(doc), collect, &out);
+    assert_int_equal(rc, out.len == 0 ? ERR_OK : ERR_RANGE);
+    json_free(doc);
+    if (rc != ERR_OK) {
+        config_release(config);
+    }
+    return buf_detach(&out);
+}
+
+static void parse_good(const char *text, struct config *config) {
+    char *complaints = complaints_of(text, config);
+    if (*complaints != '\0') {
+        fail_msg("%s\n%s", text, complaints);
+    }
+    free(complaints);
+}
+
+static char *identity_of(const char *text) {
+    struct config config;
+    parse_good(text, &config);
+    struct buf out = {0};
+    json_print_canonical(&out, config.identity);
+    config_release(&config);
+    return buf_detach(&out);
+}
+
+static void complaints_name_the_path_and_what_is_allowed(void **state) {
+    (void)state;
+    static const struct {
+        const char *config, *complaint; // all of the complaint
+    } cases[] = {
+        {"[]", ": must be an object, not []\n"},
+        {"{\"epohcs\": 5}", "epohcs: unknown key \"epohcs\"; did you mean \"epochs\"?\n"},
+        {"{\"optimizer\": {\"name\": \"adam\", \"lrr\": 1}}",
+         "optimizer.lrr: unknown key \"lrr\"; did you mean \"lr\"?\n"},
+        {"{\"optimizer\": \"adm\"}",
+         "optimizer: unknown optimizer \"adm\"; did you mean \"adam\"?\n"},
+        {"{\"optimizer\": {\"name\": \"adm\", \"lr\": -1}}",
+         "optimizer.name: unknown optimizer \"adm\"; did you mean \"adam\"?\n"},
+        {"{\"optimizer\": {\"name\": \"sgd\", \"momentum\": 0.9}}",
+         "optimizer.momentum: \"momentum\" is not a key of optimizer \"sgd\", only of "
+         "\"momentum\", "
+         "\"nesterov\"\n"},
+        {"{\"optimizer\": {\"lr\": 0}}", "optimizer.lr: must be a number above 0, not 0\n"},
+        {"{\"optimizer\": {\"lr\": \"0.1\"}}",
+         "optimizer.lr: must be a number above 0, not \"0.1\"\n"},
+        {"{\"optimizer\": {\"beta1\": 1}}",
+         "optimizer.beta1: must be a number of at least 0 and below 1, not 1\n"},
+        {"{\"optimizer\": {\"name\": \"momentum\", \"momentum\": 1.5}}",
+         "optimizer.momentum: must be a number from 0 to 1, not 1.5\n"},
+        {"{\"optimizer\": 3}", "optimizer: must be a name or an object, not 3\n"},
+        {"{\"optimizer\": {\"name\": 3}}", "optimizer.name: must be a name, not 3\n"},
+        {"{\"init\": \"normal\"}", "init: init \"normal\" needs \"std\"\n"},
+        {"{\"init\": {\"name\": \"uniform\"}}", "init: init \"uniform\" needs \"bound\"\n"},
+        {"{\"init\": {\"name\": \"normal\", \"std\": null}}",
+         "init.std: must be a number from 0 to 1000000, not null\n"},
+        {"{\"epochs\": 0}", "epochs: must be an integer from 1 to 1000000, not 0\n"},
+        {"{\"epochs\": 2.5}", "epochs: must be an integer from 1 to 1000000, not 2.5\n"},
+        {"{\"batch_size\": 65537}", "batch_size: must be an integer from 1 to 65536, not 65537\n"},
+        {"{\"seed\": 9007199254740992}",
+         "seed: must be an integer from 0 to 9007199254740991, not 9007199254740992\n"},
+        {"{\"checkpoint\": {\"best\": 1}}", "checkpoint.best: must be true or false, not 1\n"},
+        {"{\"checkpoint\": \"best\"}", "checkpoint: must be an object, not \"best\"\n"},
+        {"{\"dataset\": \"\"}", "dataset: must be a name, not \"\"\n"},
+        {"{\"dataset\": {\"train\": -1}}",
+         "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
+        {"{\"dropout\": 1}", "dropout: must be a number of at least 0 and below 1, not 1\n"},
+        {"{\"model\": \"lenet\"}", "model: unknown model \"lenet\"; did you mean \"lenet5\"?\n"},
+        {"{\"model\": {\"layers\": []}}", "model.layers: must be a list of 1 to 200 layers\n"},
+        {"{\"model\": {\"layers\": {}}}", "model.layers: must be a list of 1 to 200 layers\n"},
+        {"{\"model\": {\"name\": \"mlp\", \"layers\": [\"flatten\"]}}",
+         "model: \"layers\" stands alone, without a name or other keys\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"dens\", \"units\": 10}]}}",
+         "model.layers[0].type: unknown layer \"dens\"; did you mean \"dense\"?\n"},
+        {"{\"model\": {\"layers\": [\"flatten\", {\"units\": 10}]}}",
+         "model.layers[1]: needs \"type\"\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"unit\": 10}]}}",
+         "model.layers[0]: layer \"dense\" needs \"units\"\n"
+         "model.layers[0].unit: unknown key \"unit\"; did you mean \"units\"?\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": 5, \"kernel\": 3}]}}",
+         "model.layers[0].kernel: \"kernel\" is not a key of layer \"dense\", only of \"conv2d\", "
+         "\"maxpool\", \"avgpool\"\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"activation\", \"alpha\": 2}]}}",
+         "model.layers[0].alpha: \"alpha\" is not a key of activation \"relu\", only of \"elu\"\n"
+         "model.layers[0]: parameters of an activation need its \"name\"\n"},
+        {"{\"dropout\": 0.5, \"model\": {\"layers\": [\"flatten\"]}}",
+         "dropout: is for named models; put {\"type\": \"dropout\"} into the list of layers\n"},
+        {"{\"model\": {\"layers\": [\"flatten\", {\"type\": \"activation\", \"name\": "
+         "\"maxout\"}]}}",
+         "model.layers[1]: maxout must follow a dense or conv2d layer directly\n"},
+        {"{\"activation\": {\"name\": \"maxout\", \"pieces\": 1}}",
+         "activation.pieces: must be an integer from 2 to 255, not 1\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        char *complaints = complaints_of(cases[i].config, &config);
+        assert_string_equal(complaints, cases[i].complaint);
+        free(complaints);
+    }
+}
+
+static void all_complaints_come_at_once(void **state) {
+    (void)state;
+    struct config config;
+    char *complaints = complaints_of(
+        "{\"epochs\": 0, \"optimizer\": {\"name\": \"sgd\", \"lr\": 0}, \"l2\": -1}", &config);
+    assert_string_equal(complaints, "epochs: must be an integer from 1 to 1000000, not 0\n"
+                                    "optimizer.lr: must be a number above 0, not 0\n"
+                                    "l2: must be a number from 0 to 1000000, not -1\n");
+    free(complaints);
+}
+
+static void an_empty_config_has_the_documented_defaults(void **state) {
+    (void)state;
+    struct config config;
+    parse_good("{}", &config);
+    assert_string_equal(config.dataset.name, "fashion-mnist");
+    assert_int_equal(config.dataset.train, 0);
+    assert_int_equal(config.dataset.test, 0);
+    assert_int_equal(config.model.kind, MODEL_LENET5);
+    assert_int_equal(config.optimizer.kind, OPTIMIZER_ADAM);
+    assert_true(config.optimizer.lr == 0.001);
+    assert_true(config.optimizer.beta1 == 0.9);
+    assert_true(config.optimizer.beta2 == 0.999);
+    assert_true(config.optimizer.eps == 1e-8);
+    assert_int_equal(config.schedule.kind, SCHEDULE_CONSTANT);
+    assert_int_equal(config.choices.activation.kind, ACTIVATION_RELU);
+    assert_int_equal(config.choices.init.kind, INIT_XAVIER_UNIFORM);
+    assert_true(config.choices.init.gain == 1);
+    assert_true(config.choices.dropout == 0);
+    assert_true(config.l2 == 0);
+    assert_int_equal(config.epochs, 10);
+    assert_int_equal(config.batch_size, 64);
+    assert_int_equal(config.seed, 1);
+    assert_int_equal(config.checkpoint.every, 1);
+    assert_int_equal(config.checkpoint.keep, 2);
+    assert_true(config.checkpoint.best);
+    assert_string_equal(config.canonical, "{}");
+    config_release(&config);
+}
+
+/* PyTorch's defaults of torch.optim and of torch.nn.init, where it has them. */
+static void defaults_differ_between_kinds(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        double lr, momentum, alpha, eps;
+    } cases[] = {
+        {"sgd", 0.01, -1, -1, -1},         {"momentum", 0.01, 0.9, -1, -1},
+        {"nesterov", 0.01, 0.9, -1, -1},   {"adagrad", 0.01, -1, -1, 1e-10},
+        {"rmsprop", 0.01, -1, 0.99, 1e-8}, {"adam", 0.001, -1, -1, 1e-8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "{\"optimizer\": \"%s\"}", cases[i].name);
+        struct config config;
+        parse_good(text, &config);
+        const struct optimizer_spec *spec = &config.optimizer;
+        assert_string_equal(optimizer_names[spec->kind], cases[i].name);
+        assert_true(spec->lr == cases[i].lr);
+        assert_true(cases[i].momentum < 0 || spec->momentum == cases[i].momentum);
+        assert_true(cases[i].alpha < 0 || spec->alpha == cases[i].alpha);
+        assert_true(cases[i].eps < 0 || spec->eps == cases[i].eps);
+        config_release(&config);
+    }
+    struct config config;
+    parse_good("{\"init\": \"he_normal\"}", &config);
+    assert_true(config.choices.init.gain == sqrt(2.0));
+    config_release(&config);
+}
+
+static void values_reach_their_fields(void **state) {
+    (void)state;
+    struct config config;
+    parse_good(
+        "{\"dataset\": {\"name\": \"./set\", \"train\": 512, \"test\": 100}, \"model\": \"mlp\","
+        " \"optimizer\": {\"name\": \"nesterov\", \"lr\": 0.25, \"momentum\": 0.5},"
+        " \"schedule\": {\"name\": \"step\", \"step_size\": 3, \"gamma\": 0.5},"
+        " \"activation\": {\"name\": \"elu\", \"alpha\": 0.5},"
+        " \"init\": {\"name\": \"normal\", \"std\": 0.02}, \"dropout\": 0.375, \"l2\": 0.125,"
+        " \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
+        " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false}}",
+        &config);
+    assert_string_equal(config.dataset.name, "./set");
+    assert_int_equal(config.dataset.train, 512);
+    assert_int_equal(config.dataset.test, 100);
+    assert_int_equal(config.model.kind, MODEL_MLP);
+    assert_int_equal(config.optimizer.kind, OPTIMIZER_NESTEROV);
+    assert_true(config.optimizer.lr == 0.25);
+    assert_true(config.optimizer.momentum == 0.5);
+    assert_int_equal(config.schedule.kind, SCHEDULE_STEP);
+    assert_int_equal(config.schedule.step_size, 3);
+    assert_true(config.schedule.gamma == 0.5);
+    assert_int_equal(config.choices.activation.kind, ACTIVATION_ELU);
+    assert_true(config.choices.activation.alpha == 0.5f);
+    assert_int_equal(config.choices.init.kind, INIT_NORMAL);
+    assert_true(config.choices.init.std == 0.02);
+    assert_true(config.choices.dropout == 0.375);
+    assert_true(config.l2 == 0.125);
+    assert_int_equal(config.epochs, 7);
+    assert_int_equal(config.batch_size, 32);
+    assert_true(config.seed == 9007199254740991u);
+    assert_int_equal(config.checkpoint.every, 5);
+    assert_int_equal(config.checkpoint.keep, 0);
+    assert_false(config.checkpoint.best);
+    config_release(&config);
+}
+
+static void identities_are_one_for_all_spellings(void **state) {
+    (void)state;
+    static const struct {
+        const char *identity, *spellings[5];
+    } cases[] = {
+        {"{}",
+         {"{}", "{\"optimizer\": \"adam\"}", "{\"optimizer\": {\"name\": \"adam\", \"lr\": 1e-3}}",
+          "{\"optimizer\": {\"lr\": 0.0010}, \"l2\": -0.0, \"schedule\": {\"name\": \"constant\"}}",
+          "{\"dataset\": {\"name\": \"fashion-mnist\", \"train\": 0}, \"model\": {\"name\": "
+          "\"lenet5\"}, \"dropout\": 0, \"epochs\": 3, \"seed\": 9, \"checkpoint\": {\"every\": "
+          "2}}"}},
+        {"{\"optimizer\":\"sgd\"}",
+         {"{\"optimizer\": \"sgd\"}", "{\"optimizer\": {\"name\": \"sgd\"}}",
+          "{\"optimizer\": {\"lr\": 0.01, \"name\": \"sgd\"}}"}},
+        {"{\"optimizer\":{\"lr\":0.1,\"name\":\"adam\"}}",
+         {"{\"optimizer\": {\"lr\": 1e-1}}",
+          "{\"optimizer\": {\"name\": \"adam\", \"beta1\": 0.9, \"lr\": 0.10}}"}},
+        {"{\"dataset\":\"mnist\"}",
+         {"{\"dataset\": \"mnist\"}", "{\"dataset\": {\"name\": \"mnist\"}}"}},
+        {"{\"dataset\":{\"train\":512}}",
+         {"{\"dataset\": {\"train\": 512}}",
+          "{\"dataset\": {\"test\": 0, \"train\": 512.0, \"name\": \"fashion-mnist\"}}"}},
+        {"{\"model\":\"mlp\"}", {"{\"model\": \"mlp\"}", "{\"model\": \"mlp\", \"dropout\": 0.2}"}},
+        {"{\"dropout\":0,\"model\":\"mlp\"}", {"{\"dropout\": 0, \"model\": \"mlp\"}"}},
+        {"{\"activation\":\"leaky_relu\",\"init\":{\"name\":\"normal\",\"std\":0.02}}",
+         {"{\"init\": {\"std\": 2e-2, \"name\": \"normal\"}, \"activation\": {\"name\": "
+          "\"leaky_relu\", \"negative_slope\": 0.01}}"}},
+        {"{\"model\":{\"layers\":[\"flatten\",{\"type\":\"dense\",\"units\":10}]}}",
+         {"{\"model\": {\"layers\": [{\"type\": \"flatten\"}, {\"units\": 10, \"type\": "
+          "\"dense\"}]}}"}},
+        {"{\"model\":{\"layers\":[{\"kernel\":2,\"type\":\"maxpool\"},\"activation\",{\"name\":"
+         "\"relu\",\"type\":\"activation\"},\"dropout\",{\"activation\":\"relu\",\"init\":"
+         "\"xavier_uniform\",\"type\":\"dense\",\"units\":3}]}}",
+         {"{\"model\": {\"layers\": [{\"type\": \"maxpool\", \"kernel\": 2}, \"activation\", "
+          "{\"type\": "
+          "\"activation\", \"name\": \"relu\"}, {\"type\": \"dropout\", \"p\": 0.5}, {\"type\": "
+          "\"dense\", \"units\": 3, \"activation\": \"relu\", \"init\": \"xavier_uniform\"}]}}",
+          "{\"model\": {\"layers\": [{\"type\": \"maxpool\", \"stride\": 2, \"kernel\": 2}, "
+          "{\"type\": "
+          "\"activation\"}, {\"name\": \"relu\", \"type\": \"activation\"}, \"dropout\", "
+          "{\"type\": "
+          "\"dense\", \"units\": 3, \"activation\": {\"name\": \"relu\"}, \"init\": {\"name\": "
+          "\"xavier_uniform\", \"gain\": 1}}]}}"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int s = 0; s < 5 && cases[i].spellings[s] != NULL; s++) {
+            char *identity = identity_of(cases[i].spellings[s]);
+            assert_string_equal(identity, cases[i].identity);
+            free(identity);
+        }
+    }
+}
+
+static void an_identity_is_read_back_to_itself(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{\"optimizer\": {\"name\": \"rmsprop\", \"alpha\": 0.5}, \"dropout\": 0.3, \"l2\": 1e-4}",
+        "{\"model\": {\"layers\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3, "
+        "\"padding\": "
+        "1, \"activation\": {\"name\": \"prelu\", \"init\": 0.1}}, \"flatten\", {\"type\": "
+        "\"activation\","
+        " \"name\": \"elu\", \"alpha\": 2}, {\"type\": \"dense\", \"units\": 10}]}}",
+        "{\"dataset\": {\"name\": \"a/b\", \"test\": 5}, \"schedule\": {\"name\": \"inverse\", "
+        "\"k\": 2}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *once = identity_of(texts[i]), *twice = identity_of(once);
+        assert_string_equal(twice, once);
+        free(once);
+        free(twice);
+    }
+}
+
+static void the_key_depends_on_identity_and_seed_alone(void **state) {
+    (void)state;
+    static const struct {
+        const char *config;
+        bool same; // as the first
+    } cases[] = {
+        {"{\"seed\": 2}", true},
+        {"{\"seed\": 2, \"epochs\": 99, \"checkpoint\": {\"keep\": 9}}", true},
+        {"{\"seed\": 2, \"optimizer\": \"adam\"}", true},
+        {"{}", false},
+        {"{\"seed\": 3}", false},
+        {"{\"seed\": 2, \"batch_size\": 63}", false},
+    };
+    char first[HASH_HEX_LEN + 1] = "";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        parse_good(cases[i].config, &config);
+        if (i == 0) {
+            memcpy(first, config.key, sizeof first);
+        } else if (cases[i].same) {
+            assert_string_equal(config.key, first);
+        } else {
+            assert_string_not_equal(config.key, first);
+        }
+        config_release(&config);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(complaints_name_the_path_and_what_is_allowed),
+        cmocka_unit_test(all_complaints_come_at_once),
+        cmocka_unit_test(an_empty_config_has_the_documented_defaults),
+        cmocka_unit_test(defaults_differ_between_kinds),
+        cmocka_unit_test(values_reach_their_fields),
+        cmocka_unit_test(identities_are_one_for_all_spellings),
+        cmocka_unit_test(an_identity_is_read_back_to_itself),
+        cmocka_unit_test(the_key_depends_on_identity_and_seed_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
