@@ -1,0 +1,56 @@
+/* cli/cmd.h - the subcommands of besom: one file and one function each.
+ *
+ * A subcommand gets its own words (argv[0] is "besom run"), reads its options by argp, does its work
+ * and returns the exit status.  stdout: what was asked for.  stderr: progress, warnings, errors. */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include <stdbool.h>
+
+struct err;
+struct options;
+struct plan;
+struct plan_options;
+struct store;
+struct summary;
+struct sweep;
+
+/* Exit statuses, see sysexits.h for 74 and 75. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_TRIAL_FAILED = 1,
+    EXIT_MISUSE = 2,
+    EXIT_STORAGE = 74,
+    EXIT_HELD = 75,
+    EXIT_SIGNAL = 128, // + the signal's number
+};
+
+struct cmd {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; // one line for `besom --help`
+};
+extern const struct cmd cmds[]; // ends in a zeroed one
+
+int cmd_compare(int argc, char **argv);
+int cmd_curves(int argc, char **argv);
+int cmd_init(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+
+/* Prints "besom: <message>" on stderr and returns the exit status that belongs to the error's code. */
+int cmd_fail(const struct err *err);
+
+/* Opens the store of `out_dir` for reading.  Prints the error and returns an exit status, or 0. */
+int cmd_open_store(const char *out_dir, struct store **store);
+
+/* Steps that run and plan share.  Each prints what is wrong and returns an exit status, or 0. */
+int cmd_load_sweep(struct sweep *sweep, const char *path);
+int cmd_make_plan(struct plan *plan, struct summary *summary, struct store *store,
+                  const struct sweep *sweep, const struct plan_options *options);
+int cmd_plan_sweep(const char *path, bool retry_failed, const struct options *options);
+
+#endif

@@ -1,0 +1,243 @@
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "cli/cmd.h"
+#include "cli/live.h"
+#include "cli/options.h"
+#include "cli/print.h"
+#include "cli/summary.h"
+#include "cli/term.h"
+#include "results/compare.h"
+#include "runner/plan.h"
+#include "runner/run.h"
+#include "runner/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char doc[] =
+    "Runs what is not done of a sweep.  Run again, it goes on where it was: done trials stay done, "
+    "interrupted ones continue from their checkpoints, raised epochs extend finished ones.\n\n"
+    "  besom run sweeps/quickstart.json\n"
+    "  besom run -j 4 --out /data/mine sweep.json\n"
+    "  besom run --halt soon,fail=10% sweep.json    stop starting trials once 10% have failed\n\n"
+    "Ctrl-C asks the workers to save their state and leaves; a second one kills them.  Either way "
+    "nothing that was shown is lost.\n\nOptions:";
+
+struct run_args {
+    const char *sweep;
+    struct run_options run;
+    bool retry_failed, dry_run;
+};
+
+enum { KEY_RETRIES = 0x2000, KEY_HALT, KEY_RETRY_FAILED, KEY_DRY_RUN };
+
+static const struct argp_option list[] = {
+    {"jobs", 'j', "N", 0, "workers at a time (the processors that this process may use)", 1},
+    {"retries", KEY_RETRIES, "N", 0,
+     "attempts of a dying trial that may bring nothing new (2, or the sweep file's)", 1},
+    {"halt", KEY_HALT, "POLICY", 0,
+     "never, or WHEN,fail=N or WHEN,fail=P% with WHEN soon (start no more) or now (stop those "
+     "running too)",
+     1},
+    {"retry-failed", KEY_RETRY_FAILED, 0, 0, "run failed trials again", 1},
+    {"dry-run", KEY_DRY_RUN, 0, 0, "show what would run, and start nothing (besom plan)", 1},
+    {0},
+};
+
+static int integer(const struct argp_state *state, const char *option, const char *arg, int min,
+                   int max) {
+    int64_t n;
+    if (!num_parse_int(arg, min, max, &n)) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "a number from %d to %d", min, max);
+        options_bad(state, option, arg, wanted);
+    }
+    return (int)n;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct run_args *args = state->input;
+    struct err err;
+    switch (key) {
+    case 'j':
+        args->run.jobs = integer(state, "--jobs", arg, 1, RUN_SLOT_MAX);
+        return 0;
+    case KEY_RETRIES:
+        args->run.retries = integer(state, "--retries", arg, 0, 1000);
+        return 0;
+    case KEY_HALT:
+        if (run_parse_halt(&args->run.halt, arg, &err) != ERR_OK) {
+            argp_error(state, "--halt: %s", err.msg);
+        }
+        return 0;
+    case KEY_RETRY_FAILED:
+        args->retry_failed = true;
+        return 0;
+    case KEY_DRY_RUN:
+        args->dry_run = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->sweep != NULL) {
+            argp_error(state, "one sweep at a time: \"%s\" is too much", arg);
+        }
+        args->sweep = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (args->sweep == NULL) {
+            argp_error(state, "which sweep? besom init writes one to start from");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cmd_load_sweep(struct sweep *sweep, const char *path) {
+    struct diag diag = {0};
+    struct err err;
+    int status = EXIT_DONE;
+    if (sweep_load(sweep, path, &diag, &err) != ERR_OK) {
+        fprintf(stderr, "besom: %s\n", err.msg);
+        status = EXIT_MISUSE;
+    } else if (diag.count > 0) {
+        diag_finish(&diag);
+        (void)fputs(buf_text(&diag.text), stderr); // nowhere else to tell
+        sweep_release(sweep);
+        status = EXIT_MISUSE;
+    }
+    diag_release(&diag);
+    return status;
+}
+
+int cmd_make_plan(struct plan *plan, struct summary *summary, struct store *store,
+                  const struct sweep *sweep, const struct plan_options *options) {
+    struct diag diag = {0};
+    struct err err;
+    int rc = plan_make(plan, store, sweep, options, &diag, summary_add, summary, &err);
+    if (diag.count > 0) {
+        diag_finish(&diag);
+        fprintf(stderr, "%sbesom: nothing was started\n", buf_text(&diag.text));
+        plan_release(plan);
+        diag_release(&diag);
+        return EXIT_MISUSE;
+    }
+    diag_release(&diag);
+    return rc == ERR_OK ? EXIT_DONE : cmd_fail(&err);
+}
+
+/* The answer at the end: the best points, what the axes do, and what to type next. */
+static void print_answer(struct store *store, const struct sweep *sweep,
+                         const struct run_args *args, const struct run_result *result,
+                         const char *out, const struct plan *plan) {
+    char took[32];
+    struct err err;
+    struct compare compare = {0};
+    const struct options plain = {.format = TABLE_TEXT};
+    fprintf(stderr, "%lld trials complete in %s (%lld failed).", (long long)result->complete,
+            term_duration(took, result->seconds),
+            (long long)(result->failed + plan->count[PLAN_FAILED]));
+    if (compare_load(&compare, store, sweep->name, NULL, &err) != ERR_OK) {
+        fprintf(stderr, "\n"); // no metrics: nothing to compare
+        return;
+    }
+    if (compare.point_count > 0) {
+        fprintf(stderr, "  Best by %s:\n", compare.metric);
+        print_leaderboard(&compare, 5, plain.format, stderr);
+    } else {
+        fprintf(stderr, "\n");
+    }
+    for (int a = 0; a < compare.axis_count && compare.point_count > 0; a++) {
+        fprintf(stderr, "\n");
+        print_axis(&compare, &compare.axes[a], plain.format, stderr);
+    }
+    summary_next(&compare, sweep->name, args->sweep, out, stderr);
+    compare_release(&compare);
+}
+
+static int exit_status(const struct run_result *result, const struct plan *plan) {
+    if (result->signal != 0) {
+        return EXIT_SIGNAL + result->signal;
+    }
+    return result->failed > 0 || plan->count[PLAN_FAILED] > 0 || result->halted ? EXIT_TRIAL_FAILED
+                                                                                : EXIT_DONE;
+}
+
+/* Everything between the plan and the end, in a folder that is ours. */
+static int run_planned(struct store *store, const struct sweep *sweep, const struct plan *plan,
+                       const struct summary *summary, const struct run_args *args,
+                       const struct options *options) {
+    bool quiet = options->quiet, json = options->format == TABLE_JSON;
+    if (!quiet && !json) {
+        summary_print(summary, sweep, plan, stderr);
+    }
+    struct run_result result = {0};
+    struct err err;
+    if (plan->queue_count > 0) {
+        int jobs = args->run.jobs > 0 ? args->run.jobs : run_default_jobs();
+        if (!quiet && !json) {
+            fprintf(
+                stderr,
+                "%d worker%s, results in %s/. Ctrl-C at any time; the same command goes on.\n\n",
+                jobs, jobs == 1 ? "" : "s", options->out);
+        }
+        struct live live = {.voice = json                    ? LIVE_JSON
+                                     : term_animates(stderr) ? LIVE_ANIMATED
+                                                             : LIVE_PLAIN,
+                            .quiet = quiet};
+        int rc = run_sweep(store, sweep, plan, &args->run, live_observe, &live, &result, &err);
+        if (rc != ERR_OK) {
+            return cmd_fail(&err);
+        }
+    }
+    if (result.signal != 0 && !json) {
+        fprintf(stderr,
+                "stopped: %lld trials complete in this run, %lld saved. Everything shown is kept; "
+                "the same command goes on.\n",
+                (long long)result.complete, (long long)result.paused);
+    } else if (!quiet && !json) {
+        print_answer(store, sweep, args, &result, options->out, plan);
+    }
+    return exit_status(&result, plan);
+}
+
+int cmd_run(int argc, char **argv) {
+    struct run_args args = {.run = {.retries = -1}};
+    struct options options = {0};
+    const struct argp argp = {list, parse, "SWEEP", doc, NULL, NULL, NULL};
+    options_parse(&argp, OPTION_JSON | OPTION_COLOR | OPTION_QUIET, argc, argv, &options, &args);
+    if (args.dry_run) {
+        return cmd_plan_sweep(args.sweep, args.retry_failed, &options);
+    }
+    args.run.out_dir = options.out;
+
+    struct sweep sweep;
+    int status = cmd_load_sweep(&sweep, args.sweep);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    struct store *store = NULL;
+    int lock_fd = -1, recovered = 0;
+    struct err err;
+    if (run_open(options.out, &store, &lock_fd, &recovered, &err) != ERR_OK) {
+        sweep_release(&sweep);
+        return cmd_fail(&err);
+    }
+    struct plan plan = {0};
+    struct summary summary = {0};
+    const struct plan_options plan_options = {.out_dir = options.out,
+                                              .retry_failed = args.retry_failed};
+    status = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options);
+    if (status == EXIT_DONE) {
+        status = run_planned(store, &sweep, &plan, &summary, &args, &options);
+    }
+    plan_release(&plan);
+    sweep_release(&sweep);
+    if (store_close(store, &err) != ERR_OK) {
+        status = cmd_fail(&err);
+    }
+    (void)close(lock_fd); // releases the folder; nothing was written through it
+    return status;
+}

@@ -1,0 +1,128 @@
+#include "cli/find.h"
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "results/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_SHOWN_MAX = 64 };
+
+/* The "name" of a sweep file; the word itself when it is none. */
+static char *name_in_file(const char *word) {
+    struct json_doc *doc;
+    struct err ignored;
+    if (strchr(word, '/') == NULL && strstr(word, ".json") == NULL) {
+        return mem_strdup(word);
+    }
+    if (json_load(&doc, word, JSON_COMMENTS, &ignored) != ERR_OK) {
+        return mem_strdup(word);
+    }
+    const struct cJSON *root = json_root(doc);
+    const struct cJSON *name = json_type(root) == JSON_OBJECT ? json_get(root, "name") : NULL;
+    char *text =
+        mem_strdup(name != NULL && json_type(name) == JSON_STRING ? json_text(name) : word);
+    json_free(doc);
+    return text;
+}
+
+static int load_names(struct store *store, char **names, int *count, struct err *err) {
+    struct query q;
+    int rc = query_open(&q, store, "SELECT name FROM sweep ORDER BY planned_at DESC, id DESC", err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    while ((rc = query_next(&q, err)) > 0 && *count < NAMES_SHOWN_MAX) {
+        names[(*count)++] = mem_strdup(query_text(&q, 0));
+    }
+    query_close(&q);
+    return rc < 0 ? rc : ERR_OK;
+}
+
+int find_sweep(struct store *store, const char *word, char **name, struct err *err) {
+    char *names[NAMES_SHOWN_MAX];
+    int count = 0;
+    char *wanted = word == NULL ? NULL : name_in_file(word);
+    int rc = load_names(store, names, &count, err);
+    if (rc == ERR_OK && count == 0) {
+        rc = err_set(err, ERR_NOT_FOUND, "no sweep was run here yet; besom run SWEEP starts one");
+    } else if (rc == ERR_OK && wanted == NULL) {
+        *name = mem_strdup(names[0]);
+    } else if (rc == ERR_OK) {
+        rc = ERR_NOT_FOUND;
+        for (int i = 0; i < count && rc != ERR_OK; i++) {
+            rc = strcmp(names[i], wanted) == 0 ? ERR_OK : ERR_NOT_FOUND;
+        }
+        if (rc == ERR_OK) {
+            *name = mem_strdup(wanted);
+        } else {
+            struct buf text = {0};
+            diag_suggest(&text, wanted, (const char *const *)names, (size_t)count);
+            err_set(err, ERR_NOT_FOUND, "no sweep \"%s\" in these results%s", wanted,
+                    buf_text(&text));
+            buf_release(&text);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        free(names[i]);
+    }
+    free(wanted);
+    return rc;
+}
+
+static int find_by_key(struct store *store, const char *word, int64_t *trial, struct err *err) {
+    struct query q;
+    int rc = query_open(&q, store,
+                        "SELECT DISTINCT trial FROM trials WHERE substr(key, 1, length(?1)) = ?1 "
+                        "LIMIT 2",
+                        err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    query_bind_text(&q, 1, word);
+    rc = query_next(&q, err);
+    if (rc > 0) {
+        int64_t found = query_int(&q, 0);
+        rc = query_next(&q, err);
+        if (rc > 0) {
+            rc = err_set(err, ERR_RANGE, "several trials have a key that begins with \"%s\"", word);
+        } else if (rc == 0) {
+            *trial = found;
+        }
+    } else if (rc == 0) {
+        rc = err_set(err, ERR_NOT_FOUND, "no trial has a key that begins with \"%s\"", word);
+    }
+    query_close(&q);
+    return rc;
+}
+
+int find_trial(struct store *store, const char *word, int64_t *trial, struct err *err) {
+    const char *digits = word[0] == '#' ? word + 1 : word;
+    int64_t number;
+    if (num_parse_int(digits, 1, INT64_MAX, &number)) {
+        struct query q;
+        int rc = query_open(&q, store, "SELECT 1 FROM trials WHERE trial = ?1", err);
+        if (rc != ERR_OK) {
+            return rc;
+        }
+        query_bind_int(&q, 1, number);
+        rc = query_next(&q, err);
+        query_close(&q);
+        if (rc > 0) {
+            *trial = number;
+            return ERR_OK;
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (strlen(word) >= 4 && strspn(word, "0123456789abcdef") == strlen(word)) {
+        return find_by_key(store, word, trial, err);
+    }
+    return err_set(err, ERR_NOT_FOUND, "no trial \"%s\"; besom status lists them", word);
+}

@@ -1,0 +1,139 @@
+#include "cli/summary.h"
+
+#include "base/buf.h"
+
+#include <string.h>
+
+void summary_columns(struct summary *summary) {
+    table_column(summary->table, "trial", TABLE_RIGHT);
+    table_column(summary->table, "label", TABLE_LEFT);
+    table_column(summary->table, "replicate", TABLE_RIGHT);
+    table_column(summary->table, "seed", TABLE_RIGHT);
+    table_column(summary->table, "plan", TABLE_LEFT);
+    table_column(summary->table, "epochs_done", TABLE_RIGHT);
+    table_column(summary->table, "epochs", TABLE_RIGHT);
+    table_column(summary->table, "key", TABLE_LEFT);
+}
+
+static void add_row(struct table *t, const struct store_point *point,
+                    const struct store_planned *planned) {
+    if (planned->trial > 0) {
+        table_int(t, planned->trial);
+    } else {
+        table_text(t, NULL); // it gets its number when it is stored
+    }
+    table_text(t, point->label);
+    table_int(t, point->replicate);
+    table_int(t, point->seed);
+    table_text(t, store_plan_names[planned->plan]);
+    table_int(t, planned->epochs_done);
+    if (point->epochs > 0) {
+        table_int(t, point->epochs);
+    } else {
+        table_text(t, NULL);
+    }
+    table_text(t, point->key);
+}
+
+void summary_add(void *context, const struct store_point *point,
+                 const struct store_planned *planned) {
+    struct summary *s = context;
+    if (s->table != NULL) {
+        add_row(s->table, point, planned);
+    }
+    s->epochs_min = !s->any || point->epochs < s->epochs_min ? point->epochs : s->epochs_min;
+    s->epochs_max = !s->any || point->epochs > s->epochs_max ? point->epochs : s->epochs_max;
+    s->any = true;
+    if (planned->plan == PLAN_DONE || planned->plan == PLAN_FAILED) {
+        return;
+    }
+    if (point->epochs > planned->epochs_done) {
+        s->epochs_left += point->epochs - planned->epochs_done;
+    }
+    if (planned->plan == PLAN_CONTINUE) {
+        int done = planned->epochs_done;
+        s->continue_min = !s->any_continue || done < s->continue_min ? done : s->continue_min;
+        s->continue_max = !s->any_continue || done > s->continue_max ? done : s->continue_max;
+        s->any_continue = true;
+    }
+}
+
+static void print_size(const struct summary *summary, const struct sweep *sweep,
+                       const struct plan *plan, FILE *out) {
+    fprintf(out, "sweep %s: ", sweep->name);
+    for (int a = 0; a < sweep->axis_count; a++) {
+        const struct sweep_axis *axis = &sweep->axes[a];
+        const char *join = a > 0 ? " x " : "";
+        if (strchr(axis->path, '.') != NULL) {
+            fprintf(out, "%s%d values of %s", join, axis->count, axis->path);
+        } else {
+            fprintf(out, "%s%d %s%s", join, axis->count, axis->path, axis->count == 1 ? "" : "s");
+        }
+    }
+    if (sweep->replicates > 1) {
+        fprintf(out, "%s%d replicates", sweep->axis_count > 0 ? " x " : "", sweep->replicates);
+    }
+    if (plan->excluded > 0) {
+        fprintf(out, " - %lld excluded", (long long)plan->excluded);
+    }
+    fprintf(out, "%s%lld trial%s", sweep->axis_count > 0 || sweep->replicates > 1 ? " = " : "",
+            (long long)plan->total, plan->total == 1 ? "" : "s");
+    if (summary->epochs_max > 0 && summary->epochs_min == summary->epochs_max) {
+        fprintf(out, " of %lld epoch%s", (long long)summary->epochs_max,
+                summary->epochs_max == 1 ? "" : "s");
+    } else if (summary->epochs_max > 0) {
+        fprintf(out, " of %lld to %lld epochs", (long long)summary->epochs_min,
+                (long long)summary->epochs_max);
+    }
+    fprintf(out, "\n");
+}
+
+static void put_count(struct buf *text, int64_t count, const char *what) {
+    if (count > 0) {
+        buf_printf(text, "%s%lld %s", text->len > 0 ? ", " : "", (long long)count, what);
+    }
+}
+
+void summary_print(const struct summary *summary, const struct sweep *sweep,
+                   const struct plan *plan, FILE *out) {
+    print_size(summary, sweep, plan, out);
+    if (sweep->description != NULL) {
+        fprintf(out, "%s\n", sweep->description);
+    }
+    struct buf text = {0};
+    put_count(&text, plan->count[PLAN_DONE], "done");
+    put_count(&text, plan->count[PLAN_CONTINUE], "continued");
+    if (plan->count[PLAN_CONTINUE] > 0 && summary->continue_min == summary->continue_max) {
+        buf_printf(&text, " from epoch %d", summary->continue_min);
+    } else if (plan->count[PLAN_CONTINUE] > 0) {
+        buf_printf(&text, " from epochs %d to %d", summary->continue_min, summary->continue_max);
+    }
+    put_count(&text, plan->count[PLAN_EXTEND], "extended");
+    put_count(&text, plan->count[PLAN_FAILED], "failed before (--retry-failed runs them again)");
+    if (text.len > 0 || out == stdout) { // a first run is all new: it needs no line
+        put_count(&text, plan->count[PLAN_NEW], "new");
+        fprintf(out, "%s\n", buf_text(&text));
+    }
+    buf_release(&text);
+}
+
+void summary_next(const struct compare *compare, const char *sweep, const char *path,
+                  const char *out_dir, FILE *out) {
+    struct buf where = {0};
+    if (strcmp(out_dir, "besom-out") != 0) {
+        buf_printf(&where, " --out %s", out_dir);
+    }
+    const char *o = buf_text(&where);
+    const char *axis = compare->axis_count > 0 ? compare->axes[0].path : NULL;
+    struct buf curves = {0};
+    buf_printf(&curves, "besom curves %s%s%s%s", sweep, axis != NULL ? " --by " : "",
+               axis != NULL ? axis : "", o);
+    fprintf(out, "\nNext:  %-46s  the learning curves\n", buf_text(&curves));
+    buf_clear(&curves);
+    buf_printf(&curves, "besom run %s%s", path, o);
+    fprintf(out, "       %-46s  again, with more values, replicates or epochs\n",
+            buf_text(&curves));
+    fprintf(out, "       sqlite3 %s/results.db \"SELECT * FROM leaderboard LIMIT 10\"\n", out_dir);
+    buf_release(&curves);
+    buf_release(&where);
+}

@@ -1,0 +1,24 @@
+/* cli/term.h - what the terminal is: colour, width, animation. */
+#ifndef CLI_TERM_H
+#define CLI_TERM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* "auto", "always", "never"; false for another word.  auto: colour on a terminal, unless NO_COLOR is
+ * set and not empty or TERM is dumb. */
+bool term_set_color(const char *when);
+
+/* SGR codes for a stream, "" where it gets no colour. */
+enum term_style { TERM_RESET, TERM_BOLD, TERM_DIM, TERM_GREEN, TERM_RED, TERM_YELLOW, TERM_CYAN };
+const char *term_style(FILE *stream, enum term_style style);
+
+/* true when something may be redrawn on `stream`: a terminal, not dumb, and not under CI=true */
+bool term_animates(FILE *stream);
+
+int term_width(FILE *stream); // columns; 80 where unknown
+
+/* "0:58", "1:02:03"; "?" for NaN or a negative number.  `out` holds 32 bytes. */
+const char *term_duration(char out[32], double seconds);
+
+#endif

@@ -1,0 +1,115 @@
+# tests/e2e/lib.sh - what the end-to-end tests share.  Sourced, after BESOM_BIN (the folder of the
+# built programs) was set by ctest.  Each test runs in a fresh folder that goes away with it.
+set -u
+
+: "${BESOM_BIN:?the folder of the built programs}"
+besom=$BESOM_BIN/besom
+trainer=$BESOM_BIN/besom-trainer
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+export XDG_CACHE_HOME="$work/cache"
+unset NO_COLOR CI 2>/dev/null || true
+
+cleanup() {
+  # Whatever a failed test left running works below its folder.
+  pkill -9 -f "$work" 2>/dev/null
+  rm -rf "$work"
+}
+trap cleanup EXIT
+cd "$work" || exit 1
+
+fail() {
+  echo "FAIL: $*" >&2
+  exit 1
+}
+
+# expect STATUS COMMAND...: runs it, output to files out and err, and compares its exit status
+expect() {
+  wanted=$1
+  shift
+  "$@" >out 2>err </dev/null
+  got=$?
+  if [ "$got" != "$wanted" ]; then
+    echo "--- stdout" >&2
+    tail -n 40 out >&2
+    echo "--- stderr" >&2
+    tail -n 40 err >&2
+    fail "exit status $got, want $wanted: $*"
+  fi
+}
+
+# said PATTERN FILE: the file has a line that matches
+said() {
+  grep -q -e "$1" "$2" || {
+    cat "$2" >&2
+    fail "no line like '$1' in $2"
+  }
+}
+
+sql() { # DIR QUERY
+  sqlite3 -batch "$1/results.db" "$2" || fail "sqlite3: $2"
+}
+
+equal() { # GOT WANT WHAT
+  [ "$1" = "$2" ] || fail "$3: got '$1', want '$2'"
+}
+
+# Every metric of every epoch with its bits, by the trial's key.
+metrics() { # DIR
+  sql "$1" "SELECT t.key, v.epoch, m.name, v.bits FROM value v JOIN metric m ON m.id = v.metric
+            JOIN trial t ON t.id = v.trial ORDER BY 1, 2, 3"
+}
+
+# The checkpoints that a sweep ends with, by content.
+checkpoints() { # DIR
+  (cd "$1/trials" && find . -name 'cp-*' | sort | xargs -r sha256sum)
+}
+
+same_results() { # DIR DIR
+  metrics "$1" >metrics.1
+  metrics "$2" >metrics.2
+  [ -s metrics.1 ] || fail "$1 has no metrics"
+  cmp metrics.1 metrics.2 || fail "metrics of $1 and $2 differ"
+  checkpoints "$1" >checkpoints.1
+  checkpoints "$2" >checkpoints.2
+  [ -s checkpoints.1 ] || fail "$1 has no checkpoints"
+  cmp checkpoints.1 checkpoints.2 || fail "checkpoints of $1 and $2 differ"
+}
+
+# Processes below our folder that are alive: a dead one can stay a zombie for long.
+alive() {
+  for stat in /proc/[0-9]*/stat; do
+    pid=${stat#/proc/}
+    pid=${pid%/stat}
+    state=$(sed 's/.*) \(.\).*/\1/' "$stat" 2>/dev/null) || continue
+    case "$state" in Z | X | "") continue ;; esac
+    tr '\0' ' ' <"/proc/$pid/environ" 2>/dev/null | grep -q "BESOM_CHECKPOINT_DIR=$work/" &&
+      echo "$pid"
+  done
+  return 0
+}
+
+no_worker_left() { # within a second
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -z "$(alive)" ] && return 0
+    sleep 0.1
+  done
+  fail "workers outlived the runner: $(alive | xargs -r ps -o pid,args -p)"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+  tries=$(($1 * 20))
+  shift
+  while [ "$tries" -gt 0 ]; do
+    "$@" >/dev/null 2>&1 && return 0
+    tries=$((tries - 1))
+    sleep 0.05
+  done
+  fail "timed out waiting for: $*"
+}
+
+has_rows() { # DIR COUNT: at least so many epoch rows are committed
+  [ -f "$1/results.db" ] &&
+    [ "$(sqlite3 -batch "$1/results.db" 'SELECT count(*) FROM epochs' 2>/dev/null || echo 0)" -ge "$2" ]
+}
