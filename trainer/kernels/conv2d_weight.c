@@ -1,0 +1,244 @@
+/* trainer/kernels/conv2d_weight.c - the gradient of a convolution's weights and biases.
+ *
+ *     dw[k,c,r,s] = sum over p,q,n of dy[k,p,q,n] * x[c, p*stride + r - pad, q*stride + s - pad, n]
+ *
+ * The sum is as long as the layer's output is large, the result small: so a tile keeps the sums of a
+ * block of output channels times a few neighbouring taps s in registers, as vectors over n, while it
+ * walks over p, q and n.  The lanes are added up once, at the very end.
+ *
+ *     block of K                    sums (c,r,s,k) of LANES floats each, in scratch
+ *       band of rows and columns    a piece of dy that stays in the first cache ...
+ *         c, r                      ... for all of these
+ *           group of taps s, run of columns q on which the same taps lie inside x
+ *             tile: k x s sums in registers; p, q, n
+ *
+ * The bands also shorten the chains of additions, which is what bounds the rounding error. */
+#include "trainer/kernels/conv2d.h"
+#include "trainer/kernels/isa.h"
+
+enum {
+    BLOCK_MAX = CONV2D_BLOCK_MAX,
+    TAPS_MAX = REGISTERS == 32 ? 5 : 3,
+    BAND_FLOATS = 6144, // of dy: half of a small first cache, the rest is for x
+};
+
+/* A piece of dy and the x under its first tap; strides in floats. */
+struct piece {
+    int rows, columns;
+    ptrdiff_t len;  // contiguous floats at each row and column, a multiple of LANES
+    ptrdiff_t dy_k; // from output channel to output channel
+    ptrdiff_t dy_row, x_row;
+    ptrdiff_t dy_column, x_column;
+    ptrdiff_t x_tap;
+};
+
+/* sums[s][k][lane] += dy[k] * x[s], the first index BLOCK apart */
+KERNEL_INLINE void tile_sum(int block, int taps, float *sums, const float *dy, const float *x,
+                            const struct piece *piece) {
+    vec sum[TAPS_MAX][BLOCK_MAX];
+    for (int s = 0; s < taps; s++) {
+        for (int k = 0; k < block; k++) {
+            sum[s][k] = vec_all(0.0f);
+        }
+    }
+    for (int row = 0; row < piece->rows; row++) {
+        for (int column = 0; column < piece->columns; column++) {
+            const float *dy_at = dy + row * piece->dy_row + column * piece->dy_column;
+            const float *x_at = x + row * piece->x_row + column * piece->x_column;
+            for (ptrdiff_t i = 0; i < piece->len; i += LANES) {
+                vec pixel[TAPS_MAX];
+                for (int s = 0; s < taps; s++) {
+                    pixel[s] = vec_load(x_at + s * piece->x_tap + i);
+                }
+                for (int k = 0; k < block; k++) {
+                    const vec grad = vec_load(dy_at + k * piece->dy_k + i);
+                    for (int s = 0; s < taps; s++) {
+                        sum[s][k] += grad * pixel[s];
+                    }
+                }
+            }
+        }
+    }
+    for (int s = 0; s < taps; s++) {
+        for (int k = 0; k < block; k++) {
+            float *to = sums + (s * block + k) * LANES;
+            vec_store(to, vec_load(to) + sum[s][k]);
+        }
+    }
+}
+
+typedef void tile_fn(float *sums, const float *dy, const float *x, const struct piece *piece);
+
+#define X(taps, block)                                                                             \
+    static void tile_##taps##_##block(float *sums, const float *dy, const float *x,                \
+                                      const struct piece *piece) {                                 \
+        tile_sum(block, taps, sums, dy, x, piece);                                                 \
+    }
+#define X_8(taps)                                                                                  \
+    X(taps, 1) X(taps, 2) X(taps, 3) X(taps, 4) X(taps, 5) X(taps, 6) X(taps, 7) X(taps, 8)
+#define ROW_8(taps)                                                                                \
+    {                                                                                              \
+        NULL, tile_##taps##_1, tile_##taps##_2, tile_##taps##_3, tile_##taps##_4, tile_##taps##_5, \
+            tile_##taps##_6, tile_##taps##_7, tile_##taps##_8                                      \
+    }
+X_8(1)
+X_8(2)
+X_8(3)
+#if defined __AVX512F__ || !defined __x86_64__
+X_8(4)
+X_8(5)
+static tile_fn *const tiles[TAPS_MAX + 1][BLOCK_MAX + 1] = {{NULL},   ROW_8(1), ROW_8(2),
+                                                            ROW_8(3), ROW_8(4), ROW_8(5)};
+#else
+static tile_fn *const tiles[TAPS_MAX + 1][BLOCK_MAX + 1] = {{NULL}, ROW_8(1), ROW_8(2), ROW_8(3)};
+#endif
+#undef X
+#undef X_8
+#undef ROW_8
+
+/* Half open. */
+struct range {
+    int from, to;
+};
+
+static struct range range_meet(struct range a, struct range b) {
+    return (struct range){int_max(a.from, b.from), int_min(a.to, b.to)};
+}
+
+/* The outputs, along one axis, whose tap `t` lies inside the input of length `in_len`. */
+static struct range outputs_inside(const struct conv2d_shape *s, int t, int in_len) {
+    const int before = int_max(0, s->pad - t), after = in_len + s->pad - t; // in padded pixels
+    return (struct range){split_parts(before, s->stride),
+                          after <= 0 ? 0 : split_parts(after, s->stride)};
+}
+
+/* The taps of [group.from, group.to) that lie inside x for output column q. */
+static struct range taps_inside(const struct conv2d_shape *s, int q, struct range group) {
+    const int first = q * s->stride - s->pad; // the column under tap 0
+    return range_meet(group, (struct range){-first, s->W - first});
+}
+
+/* The band of dy being walked, for one block of K. */
+struct band {
+    const struct conv2d_shape *shape;
+    const float *dy; // of the block's first channel
+    const float *x;
+    float *sums; // (C,R,S,block,LANES)
+    int block;
+    int taps_most; // of a group
+    struct range rows, columns;
+};
+
+/* One run of columns of a group, all of whose `taps` lie inside x. */
+static void band_run(const struct band *band, int c, int r, struct range taps, struct range rows,
+                     struct range columns) {
+    const struct conv2d_shape *s = band->shape;
+    const ptrdiff_t N = s->N;
+    const int count = columns.to - columns.from;
+    const int joined = s->stride == 1; // neighbouring outputs see neighbouring pixels
+    const struct piece piece = {
+        .rows = rows.to - rows.from,
+        .columns = joined ? 1 : count,
+        .len = joined ? count * N : N,
+        .dy_k = s->P * s->Q * N,
+        .dy_row = s->Q * N,
+        .x_row = s->stride * s->W * N,
+        .dy_column = N,
+        .x_column = s->stride * N,
+        .x_tap = N,
+    };
+    const ptrdiff_t h = rows.from * s->stride + r - s->pad;
+    const ptrdiff_t v = columns.from * s->stride + taps.from - s->pad;
+    const float *dy = band->dy + (rows.from * (ptrdiff_t)s->Q + columns.from) * N;
+    const float *x = band->x + ((c * (ptrdiff_t)s->H + h) * s->W + v) * N;
+    float *sums = band->sums + ((c * (ptrdiff_t)s->R + r) * s->S + taps.from) * band->block * LANES;
+    tiles[taps.to - taps.from][band->block](sums, dy, x, &piece);
+}
+
+/* A group of taps over the whole band, in runs of columns that see the same of them. */
+static void band_group(const struct band *band, int c, int r, struct range group) {
+    const struct conv2d_shape *s = band->shape;
+    const struct range rows = range_meet(band->rows, outputs_inside(s, r, s->H));
+    if (rows.from >= rows.to) {
+        return;
+    }
+    for (int q = band->columns.from; q < band->columns.to;) {
+        const struct range taps = taps_inside(s, q, group);
+        int next = q + 1;
+        for (; next < band->columns.to; next++) {
+            const struct range other = taps_inside(s, next, group);
+            if (other.from != taps.from || other.to != taps.to) {
+                break;
+            }
+        }
+        if (taps.from < taps.to) {
+            band_run(band, c, r, taps, rows, (struct range){q, next});
+        }
+        q = next;
+    }
+}
+
+static void band_sum(const struct band *band) {
+    const struct conv2d_shape *s = band->shape;
+    const int groups = split_parts(s->S, band->taps_most);
+    for (int c = 0; c < s->C; c++) {
+        for (int r = 0; r < s->R; r++) {
+            for (int g = 0; g < groups; g++) {
+                band_group(
+                    band, c, r,
+                    (struct range){split_start(s->S, groups, g), split_start(s->S, groups, g + 1)});
+            }
+        }
+    }
+}
+
+/* Walks dy, of one block of K, in bands that fit into the first cache. */
+static void block_sum(struct band *band) {
+    const struct conv2d_shape *s = band->shape;
+    const int pixels = int_max(1, BAND_FLOATS / (band->block * s->N));
+    const int columns = int_min(s->Q, pixels), rows = int_min(s->P, int_max(1, pixels / s->Q));
+    const int across = split_parts(s->Q, columns), down = split_parts(s->P, rows);
+    for (int i = 0; i < down; i++) {
+        band->rows = (struct range){split_start(s->P, down, i), split_start(s->P, down, i + 1)};
+        for (int j = 0; j < across; j++) {
+            band->columns =
+                (struct range){split_start(s->Q, across, j), split_start(s->Q, across, j + 1)};
+            band_sum(band);
+        }
+    }
+}
+
+/* How many output channels a tile can hold next to so many taps: sums, pixels and one of dy. */
+static int block_most(int taps) {
+    return int_min(BLOCK_MAX, (REGISTERS - 1 - taps) / taps);
+}
+
+void KERNEL(conv2d_backward_weight)(float *dw, float *db, const float *dy, const float *x,
+                                    float *scratch, const struct conv2d_shape *shape) {
+    const int groups = split_parts(shape->S, TAPS_MAX);
+    const int taps_most = split_parts(shape->S, groups);
+    const int blocks = split_parts(shape->K, block_most(taps_most));
+    const size_t filter = (size_t)shape->C * (size_t)shape->R * (size_t)shape->S;
+    const size_t image = (size_t)shape->P * (size_t)shape->Q * (size_t)shape->N;
+
+    for (int i = 0; i < blocks; i++) {
+        const int k0 = split_start(shape->K, blocks, i);
+        const int block = split_start(shape->K, blocks, i + 1) - k0;
+        const size_t sums = filter * (size_t)block;
+        struct band band = {.shape = shape,
+                            .dy = dy + (size_t)k0 * image,
+                            .x = x,
+                            .sums = scratch,
+                            .block = block,
+                            .taps_most = taps_most};
+        for (size_t j = 0; j < sums; j++) {
+            vec_store(scratch + j * LANES, vec_all(0.0f));
+        }
+        block_sum(&band);
+        for (size_t j = 0; j < sums; j++) { // j counts (c,r,s,k)
+            const size_t k = (size_t)k0 + j % (size_t)block;
+            dw[k * filter + j / (size_t)block] = vec_sum(vec_load(scratch + j * LANES));
+        }
+    }
+    KERNEL(bias_grad)(db, dy, shape->K, image);
+}

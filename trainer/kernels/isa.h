@@ -1,0 +1,122 @@
+/* trainer/kernels/isa.h - what the kernels of one instruction set share: names, vectors, loads.
+ *
+ * A source file of this folder is compiled once for each set, with -DKERNELS_ISA=v4 and the like.
+ * KERNEL(relu) is then relu_v4, LANES the floats of its widest vector, and `vec` that vector as a
+ * GCC vector type: + - * / are elementwise, comparisons give an `ivec` of 0 and -1.
+ *
+ *     set       LANES   registers   fused multiply-add
+ *     v4        16      32          yes
+ *     v3         8      16          yes
+ *     v2         4      16          no
+ *     plain      4      32          what the machine has (AArch64: yes)
+ *
+ * Private to this folder. */
+#ifndef TRAINER_KERNELS_ISA_H
+#define TRAINER_KERNELS_ISA_H
+
+#include "trainer/kernels/kernels.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL_PASTE(name, isa)  name##_##isa
+#define KERNEL_EXPAND(name, isa) KERNEL_PASTE(name, isa)
+#define KERNEL(name)             KERNEL_EXPAND(name, KERNELS_ISA)
+
+/* Inlined with constant block sizes, so that the blocks become registers. */
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
+#if defined __AVX512F__
+enum { LANES = 16, REGISTERS = 32 };
+#elif defined __AVX2__
+enum { LANES = 8, REGISTERS = 16 };
+#elif defined __x86_64__
+enum { LANES = 4, REGISTERS = 16 };
+#else
+enum { LANES = 4, REGISTERS = 32 };
+#endif
+
+typedef float vec __attribute__((vector_size(LANES * sizeof(float)), may_alias));
+typedef int32_t ivec __attribute__((vector_size(LANES * sizeof(int32_t)), may_alias));
+typedef uint8_t bvec __attribute__((vector_size(LANES), may_alias));
+
+/* The same at any address, for parameters. */
+typedef float vec_any __attribute__((vector_size(LANES * sizeof(float)), may_alias, aligned(4)));
+
+/* Activations: the address is a multiple of the vector's size. */
+KERNEL_INLINE vec vec_load(const float *from) {
+    return *(const vec *)from;
+}
+
+KERNEL_INLINE void vec_store(float *to, vec v) {
+    *(vec *)to = v;
+}
+
+KERNEL_INLINE vec vec_load_any(const float *from) {
+    return *(const vec_any *)from;
+}
+
+KERNEL_INLINE void vec_store_any(float *to, vec v) {
+    *(vec_any *)to = v;
+}
+
+/* x in every lane; x - 0 is x for every x, -0 included, where x + 0 is not. */
+KERNEL_INLINE vec vec_all(float x) {
+    return x - (vec){0};
+}
+
+KERNEL_INLINE ivec ivec_all(int32_t x) {
+    return x - (ivec){0};
+}
+
+/* a where the mask is set, b elsewhere. */
+KERNEL_INLINE vec vec_pick(ivec mask, vec a, vec b) {
+    return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
+}
+
+/* Sum of the lanes, by halves: a fixed order. */
+KERNEL_INLINE float vec_sum(vec v) {
+    float lane[LANES] __attribute__((aligned(64)));
+    vec_store(lane, v);
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+            lane[i] += lane[i + half];
+        }
+    }
+    return lane[0];
+}
+
+/* Every kernel of a set, one X(name) each: the members of struct kernels. */
+#define KERNELS_MAP(X)                                                                             \
+    X(conv2d_forward)                                                                              \
+    X(conv2d_backward_data)                                                                        \
+    X(conv2d_backward_weight)                                                                      \
+    X(maxpool_forward)                                                                             \
+    X(maxpool_backward)                                                                            \
+    X(avgpool_forward)                                                                             \
+    X(avgpool_backward)                                                                            \
+    X(activation_forward)                                                                          \
+    X(activation_backward)                                                                         \
+    X(prelu_forward)                                                                               \
+    X(prelu_backward)                                                                              \
+    X(maxout_forward)                                                                              \
+    X(maxout_backward)                                                                             \
+    X(bias_add)                                                                                    \
+    X(bias_grad)                                                                                   \
+    X(softmax_xent)                                                                                \
+    X(dropout)                                                                                     \
+    X(gather)                                                                                      \
+    X(sgd)                                                                                         \
+    X(momentum)                                                                                    \
+    X(adagrad)                                                                                     \
+    X(rmsprop)                                                                                     \
+    X(adam)                                                                                        \
+    X(sum_squares)                                                                                 \
+    X(axpy)
+
+/* Their prototypes, each of the type that its member points to. */
+#define X(name) extern __typeof__(*((struct kernels *)NULL)->name) KERNEL(name);
+KERNELS_MAP(X)
+#undef X
+
+#endif

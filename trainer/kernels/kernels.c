@@ -1,0 +1,57 @@
+/* trainer/kernels/kernels.c - which set runs here.  Compiled once, for any processor.
+ *
+ * Nothing is cached: asking costs a look at the environment and at what libgcc read from cpuid when
+ * the program started. */
+#include "trainer/kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETS_MAX = 4 };
+
+#if defined __x86_64__
+
+extern const struct kernels kernels_v2, kernels_v3, kernels_v4;
+
+int kernels_all(const struct kernels *sets[SETS_MAX]) {
+    int count = 0;
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4")) {
+        sets[count++] = &kernels_v4;
+    }
+    if (__builtin_cpu_supports("x86-64-v3")) {
+        sets[count++] = &kernels_v3;
+    }
+    sets[count++] = &kernels_v2; // what Debian's OpenBLAS kernels ask for as well
+    return count;
+}
+
+#else
+
+extern const struct kernels kernels_plain;
+
+int kernels_all(const struct kernels *sets[SETS_MAX]) {
+    sets[0] = &kernels_plain;
+    return 1;
+}
+
+#endif
+
+/* "x86-64-v3" and "v3" both name the set. */
+static int is_named(const struct kernels *set, const char *name) {
+    const char *dash = strrchr(set->name, '-');
+    return strcmp(set->name, name) == 0 || (dash && strcmp(dash + 1, name) == 0);
+}
+
+const struct kernels *kernels_get(void) {
+    const struct kernels *sets[SETS_MAX];
+    const int count = kernels_all(sets);
+    const char *pinned = getenv("BESOM_KERNELS");
+
+    for (int i = 0; pinned && i < count; i++) {
+        if (is_named(sets[i], pinned)) {
+            return sets[i];
+        }
+    }
+    return sets[0];
+}

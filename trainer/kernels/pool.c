@@ -1,0 +1,144 @@
+/* trainer/kernels/pool.c - maximum and mean over square windows, without padding.
+ *
+ *     y[c,p,q,:] = max or mean over i, j < kernel of x[c, p*stride + i, q*stride + j, :]
+ *
+ * with vectors over the batch.  Both gradients visit the windows in the same order and give each
+ * pixel its share.  Windows that do not overlap write a pixel once: then it is stored, not added to,
+ * which halves the traffic, and dx is cleared first only where the windows leave pixels out. */
+#include "trainer/kernels/isa.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Calls visit(window at c,p,q) in that order: offsets of y and of the window's first pixel. */
+struct windows {
+    ptrdiff_t row;  // from a pixel to the one below
+    ptrdiff_t step; // from a pixel to the one beside it
+    int kernel;
+};
+
+static struct windows windows_of(const struct pool_shape *s) {
+    return (struct windows){.row = s->W * (ptrdiff_t)s->N, .step = s->N, .kernel = s->kernel};
+}
+
+static ptrdiff_t pixel_at(const struct pool_shape *s, int c, int p, int q) {
+    return ((c * (ptrdiff_t)s->H + p * s->stride) * s->W + q * s->stride) * s->N;
+}
+
+/* A NaN wins, as in PyTorch, and the last of several does. */
+static void window_max(float *y, uint8_t *arg, const float *x, struct windows w) {
+    for (ptrdiff_t n = 0; n < w.step; n += LANES) {
+        vec best = vec_load(x + n);
+        ivec winner = ivec_all(0);
+        for (int i = 0; i < w.kernel; i++) {
+            for (int j = 0; j < w.kernel; j++) {
+                const vec value = vec_load(x + i * w.row + j * w.step + n);
+                const ivec wins = (value > best) | (value != value);
+                best = vec_pick(wins, value, best);
+                winner = (wins & ivec_all(i * w.kernel + j)) | (~wins & winner);
+            }
+        }
+        vec_store(y + n, best);
+        *(bvec *)(arg + n) = __builtin_convertvector(winner, bvec);
+    }
+}
+
+void KERNEL(maxpool_forward)(float *y, uint8_t *arg, const float *x, const struct pool_shape *s) {
+    const struct windows windows = windows_of(s);
+    for (int c = 0; c < s->C; c++) {
+        for (int p = 0; p < s->P; p++) {
+            for (int q = 0; q < s->Q; q++) {
+                window_max(y, arg, x + pixel_at(s, c, p, q), windows);
+                y += s->N;
+                arg += s->N;
+            }
+        }
+    }
+}
+
+static void window_mean(float *y, const float *x, struct windows w) {
+    const vec count = vec_all((float)(w.kernel * w.kernel));
+    for (ptrdiff_t n = 0; n < w.step; n += LANES) {
+        vec sum = vec_all(0.0f);
+        for (int i = 0; i < w.kernel; i++) {
+            for (int j = 0; j < w.kernel; j++) {
+                sum += vec_load(x + i * w.row + j * w.step + n);
+            }
+        }
+        vec_store(y + n, sum / count);
+    }
+}
+
+void KERNEL(avgpool_forward)(float *y, const float *x, const struct pool_shape *s) {
+    const struct windows windows = windows_of(s);
+    for (int c = 0; c < s->C; c++) {
+        for (int p = 0; p < s->P; p++) {
+            for (int q = 0; q < s->Q; q++) {
+                window_mean(y, x + pixel_at(s, c, p, q), windows);
+                y += s->N;
+            }
+        }
+    }
+}
+
+/* dx of one window; `arg` NULL is the mean's. */
+KERNEL_INLINE void window_share(float *dx, const float *dy, const uint8_t *arg, struct windows w,
+                                bool add) {
+    const vec count = vec_all((float)(w.kernel * w.kernel));
+    for (ptrdiff_t n = 0; n < w.step; n += LANES) {
+        vec grad = vec_load(dy + n);
+        ivec winner = ivec_all(0);
+        if (arg) {
+            winner = __builtin_convertvector(*(const bvec *)(arg + n), ivec);
+        } else {
+            grad /= count;
+        }
+        for (int i = 0; i < w.kernel; i++) {
+            for (int j = 0; j < w.kernel; j++) {
+                float *to = dx + i * w.row + j * w.step + n;
+                vec share = grad;
+                if (arg) {
+                    share = vec_pick(winner == ivec_all(i * w.kernel + j), grad, vec_all(0.0f));
+                }
+                if (add) {
+                    share += vec_load(to);
+                }
+                vec_store(to, share);
+            }
+        }
+    }
+}
+
+static void pool_backward(float *dx, const float *dy, const uint8_t *arg,
+                          const struct pool_shape *s) {
+    const struct windows windows = windows_of(s);
+    const bool overlap = s->stride < s->kernel;
+    const bool covered =
+        s->stride == s->kernel && s->P * s->stride == s->H && s->Q * s->stride == s->W;
+    if (!covered) {
+        memset(dx, 0, (size_t)s->C * (size_t)s->H * (size_t)s->W * (size_t)s->N * sizeof *dx);
+    }
+    for (int c = 0; c < s->C; c++) {
+        for (int p = 0; p < s->P; p++) {
+            for (int q = 0; q < s->Q; q++) {
+                float *window = dx + pixel_at(s, c, p, q);
+                if (overlap) {
+                    window_share(window, dy, arg, windows, true);
+                } else {
+                    window_share(window, dy, arg, windows, false);
+                }
+                dy += s->N;
+                arg = arg ? arg + s->N : NULL;
+            }
+        }
+    }
+}
+
+void KERNEL(maxpool_backward)(float *dx, const float *dy, const uint8_t *arg,
+                              const struct pool_shape *s) {
+    pool_backward(dx, dy, arg, s);
+}
+
+void KERNEL(avgpool_backward)(float *dx, const float *dy, const struct pool_shape *s) {
+    pool_backward(dx, dy, NULL, s);
+}

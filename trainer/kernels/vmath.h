@@ -1,0 +1,59 @@
+/* trainer/kernels/vmath.h - exp and its relatives over a vector, within 1 ulp, from SLEEF (Shibata,
+ * Petrogalli 2020).
+ *
+ * The function is named for its instruction set, not left to SLEEF's own dispatch: so one set gives
+ * the same bits on every processor that runs it.  Private to this folder. */
+#ifndef TRAINER_KERNELS_VMATH_H
+#define TRAINER_KERNELS_VMATH_H
+
+#include "trainer/kernels/isa.h"
+
+#include <sleef.h>
+
+#if defined __AVX512F__
+#define VMATH(name) Sleef_##name##f16_u10avx512f
+#elif defined __AVX2__
+#define VMATH(name) Sleef_##name##f8_u10avx2
+#elif defined __x86_64__
+#define VMATH(name) Sleef_##name##f4_u10sse4
+#else
+#define VMATH_BY_LANE
+#endif
+
+#ifndef VMATH_BY_LANE
+KERNEL_INLINE vec vec_exp(vec x) {
+    return VMATH(exp)(x);
+}
+
+KERNEL_INLINE vec vec_expm1(vec x) {
+    return VMATH(expm1)(x);
+}
+
+KERNEL_INLINE vec vec_tanh(vec x) {
+    return VMATH(tanh)(x);
+}
+#undef VMATH
+#else
+KERNEL_INLINE vec vec_exp(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_expf_u10(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE vec vec_expm1(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_expm1f_u10(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE vec vec_tanh(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_tanhf_u10(x[i]);
+    }
+    return x;
+}
+#endif
+
+#endif
