@@ -48,9 +48,9 @@ void store_rollback(struct store *store); // no transaction is fine
 /* ---- status and reasons ---- */
 
 enum trial_status {
-    TRIAL_PENDING,   // not started
-    TRIAL_RUNNING,   // a worker owns it
-    TRIAL_PAUSED,    // interrupted, goes on from its last checkpoint
+    TRIAL_PENDING, // not started
+    TRIAL_RUNNING, // a worker owns it
+    TRIAL_PAUSED,  // interrupted, goes on from its last checkpoint
     TRIAL_COMPLETE,
     TRIAL_FAILED,
     TRIAL_PRUNED,
@@ -100,6 +100,7 @@ struct store_planned {
     int64_t trial;
     enum store_plan plan;
     int epochs_done;
+    bool repeated; // this plan has the trial already, by another point: it is not to be run twice
 };
 
 /* Makes the trial if its key is new, and puts it into the sweep.  A trial that another sweep made
@@ -157,11 +158,11 @@ int store_put_epoch(struct store *store, int64_t trial, int attempt,
 /* How an attempt ended, and what became of the trial. */
 struct store_end {
     enum trial_status status; // of the trial from now on
-    const char *reason;       // NULL: completed; else "exit", "signal", "diverged", "interrupted", ...
-    const char *message;      // for people; may be NULL
-    int exit_status;          // -1: none
-    int signal;               // 0: none
-    const char *log_tail;     // may be NULL
+    const char *reason;   // NULL: completed; else "exit", "signal", "diverged", "interrupted", ...
+    const char *message;  // for people; may be NULL
+    int exit_status;      // -1: none
+    int signal;           // 0: none
+    const char *log_tail; // may be NULL
 };
 int store_end_attempt(struct store *store, int64_t trial, int attempt, const struct store_end *end,
                       struct err *err);

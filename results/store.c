@@ -1,0 +1,257 @@
+#include "results/store.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "results/stats.h"
+#include "results/store_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char schema[] =
+#include "results/schema.inc"
+    ;
+
+static const char *const stmt_sql[] = {
+#define X(name, sql) sql,
+    STORE_STMT_MAP(X)
+#undef X
+};
+
+const char *const trial_status_names[TRIAL_STATUS_COUNT] = {
+    "pending", "running", "paused", "complete", "failed", "pruned", "cancelled",
+};
+
+const char *const store_plan_names[PLAN_COUNT] = {"new", "done", "continue", "extend", "failed"};
+
+/* ---- errors ---- */
+
+static enum err_code code_of(int sqlite_code) {
+    switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+        return ERR_FULL;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_BUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_CORRUPT;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE:
+        return ERR_RANGE;
+    default:
+        return ERR_IO;
+    }
+}
+
+int store_fail(struct store *store, int sqlite_code, struct err *err) {
+    int rc = err_set(err, code_of(sqlite_code), "%s: %s", store->path, sqlite3_errmsg(store->db));
+    if ((sqlite_code & 0xff) == SQLITE_IOERR) {
+        store->dead = true; // a COMMIT that failed may be followed by one that seems to succeed
+    }
+    if ((sqlite_code & 0xff) == SQLITE_FULL) {
+        store_rollback(store);
+    }
+    return rc;
+}
+
+static int check_alive(const struct store *store, struct err *err) {
+    return store->dead ? err_set(err, ERR_IO, "%s: not used any more after an input/output error",
+                                 store->path)
+                       : ERR_OK;
+}
+
+int store_check_writing(struct store *store, struct err *err) {
+    assert(store->mode == STORE_WRITE);
+    int rc = check_alive(store, err);
+    if (rc == ERR_OK && sqlite3_get_autocommit(store->db)) {
+        rc = err_set(err, ERR_RANGE, "%s: no transaction is open", store->path);
+    }
+    return rc;
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *store_stmt(struct store *store, enum store_stmt which, struct err *err) {
+    if (check_alive(store, err) != ERR_OK) {
+        return NULL;
+    }
+    sqlite3_stmt **stmt = &store->stmt[which];
+    if (*stmt == NULL) {
+        int rc = sqlite3_prepare_v3(store->db, stmt_sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt,
+                                    NULL);
+        if (rc != SQLITE_OK) {
+            (void)store_fail(store, rc, err);
+            return NULL;
+        }
+    }
+    store_done(*stmt);
+    return *stmt;
+}
+
+void store_done(sqlite3_stmt *stmt) {
+    (void)sqlite3_reset(stmt); // repeats the failure that the step told already
+}
+
+int store_step(struct store *store, sqlite3_stmt *stmt, struct err *err) {
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        return rc == SQLITE_ROW;
+    }
+    int extended = sqlite3_extended_errcode(store->db);
+    int failed = store_fail(store, rc == SQLITE_ERROR ? extended : rc, err);
+    store_done(stmt);
+    return failed;
+}
+
+int store_run(struct store *store, sqlite3_stmt *stmt, struct err *err) {
+    int rc = store_step(store, stmt, err);
+    store_done(stmt);
+    return rc < 0 ? rc : ERR_OK;
+}
+
+int store_exec(struct store *store, const char *sql, struct err *err) {
+    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? ERR_OK : store_fail(store, rc, err);
+}
+
+void store_bind_text(sqlite3_stmt *stmt, int index, const char *text) {
+    (void)sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
+}
+
+void store_bind_number(sqlite3_stmt *stmt, int index, double value) {
+    (void)(isnan(value) ? sqlite3_bind_null(stmt, index) : sqlite3_bind_double(stmt, index, value));
+}
+
+double store_now(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); // cannot fail for this clock
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* ---- transactions ---- */
+
+int store_begin(struct store *store, struct err *err) {
+    assert(store->mode == STORE_WRITE);
+    sqlite3_stmt *stmt = store_stmt(store, STMT_BEGIN, err);
+    return stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+}
+
+int store_commit(struct store *store, struct err *err) {
+    int rc = store_check_writing(store, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    sqlite3_stmt *stmt = store_stmt(store, STMT_COMMIT, err);
+    return stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+}
+
+void store_rollback(struct store *store) {
+    for (int i = 0; i < STMT_COUNT; i++) {
+        store_done(store->stmt[i]); // NULL is fine
+    }
+    if (store->db != NULL && !sqlite3_get_autocommit(store->db)) {
+        // SQLite rolls back by itself what this cannot, at the latest when the file is opened again.
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    store_plan_forget(&store->plan);
+    memset(store->metric, 0, sizeof store->metric);
+}
+
+/* ---- opening and closing ---- */
+
+static int fill_student_t(struct store *store, struct err *err) {
+    sqlite3_stmt *stmt;
+    int rc = sqlite3_prepare_v2(store->db, "INSERT INTO student_t (df, t) VALUES (?1, ?2)", -1,
+                                &stmt, NULL);
+    if (rc != SQLITE_OK) {
+        return store_fail(store, rc, err);
+    }
+    for (int df = 1; df <= STUDENT_T_MAX && rc == ERR_OK; df++) {
+        (void)sqlite3_bind_int(stmt, 1, df);
+        (void)sqlite3_bind_double(stmt, 2, stats_t_quantile(0.975, df));
+        rc = store_run(store, stmt, err);
+    }
+    (void)sqlite3_finalize(stmt); // its last step told what there was to tell
+    return rc;
+}
+
+static int make_schema(struct store *store, struct err *err) {
+    int rc = store_exec(store, "BEGIN EXCLUSIVE", err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    char *ids = mem_printf("PRAGMA application_id = %d; PRAGMA user_version = %d",
+                           STORE_APPLICATION_ID, STORE_VERSION);
+    rc = store_exec(store, schema, err);
+    rc = rc == ERR_OK ? fill_student_t(store, err) : rc;
+    rc = rc == ERR_OK ? store_exec(store, ids, err) : rc;
+    rc = rc == ERR_OK ? store_exec(store, "COMMIT", err) : rc;
+    free(ids);
+    return rc == ERR_OK ? rc : err_wrap(err, "make the tables");
+}
+
+/* Only after it is known that the file is ours: journal_mode writes to it. */
+static int prepare_writer(struct store *store, bool fresh, struct err *err) {
+    int rc = store_exec(store,
+                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+                        "PRAGMA cache_size = -65536",
+                        err);
+    if (rc == ERR_OK && fresh) {
+        rc = make_schema(store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = store_exec(store, "CREATE TEMP TABLE planned (trial INTEGER PRIMARY KEY)", err);
+    }
+    return rc;
+}
+
+int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err) {
+    struct store *s = mem_zalloc(1, sizeof *s);
+    s->mode = mode;
+    s->path = mem_printf("%s/results.db", dir);
+    bool fresh = false;
+    int rc = store_connect(s, dir, &fresh, err);
+    if (rc == ERR_OK && mode == STORE_WRITE) {
+        rc = prepare_writer(s, fresh, err);
+    }
+    if (rc != ERR_OK) {
+        struct err ignored; // the first failure is the one to tell
+        s->dead = true;     // nothing to checkpoint
+        (void)store_close(s, &ignored);
+        return rc;
+    }
+    *store = s;
+    return ERR_OK;
+}
+
+/* Moves the WAL's rows into the file and empties it.  A reader that is in the way is no failure: the
+ * rows are safe in the WAL. */
+static int checkpoint(struct store *store, struct err *err) {
+    (void)sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+    int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? ERR_OK : store_fail(store, rc, err);
+}
+
+int store_close(struct store *store, struct err *err) {
+    if (store == NULL) {
+        return ERR_OK;
+    }
+    store_rollback(store);
+    for (int i = 0; i < STMT_COUNT; i++) {
+        (void)sqlite3_finalize(store->stmt[i]); // repeats an earlier failure
+    }
+    int rc = store->mode == STORE_WRITE && !store->dead ? checkpoint(store, err) : ERR_OK;
+    int closed = sqlite3_close(store->db);
+    if (closed != SQLITE_OK && rc == ERR_OK) {
+        rc = err_set(err, ERR_BUSY, "%s: closed while a query is open", store->path);
+    }
+    free(store->path);
+    free(store);
+    return rc;
+}

@@ -1,0 +1,113 @@
+/* results/store_internal.h - what the files of the store share; nobody else includes it.
+ *
+ *     store.c        opening, closing, transactions, statements, errors
+ *     store_open.c   is this file ours, and may it lie here
+ *     store_plan.c   sweeps and their points
+ *     store_run.c    attempts
+ *     store_epoch.c  epochs and their values
+ *     store_views.c  the view of each sweep
+ *
+ * How a statement is used.  Each is prepared once and kept; store_stmt() hands it out, reset.
+ *
+ *     sqlite3_stmt *stmt = store_stmt(store, STMT_X, &err);     NULL: err is set
+ *     sqlite3_bind_...(stmt, 1, ...);
+ *     rc = store_step(store, stmt, &err);                       1 a row, 0 the end, < 0 an error
+ *     ... sqlite3_column_...(stmt, 0) ...
+ *     store_done(stmt);
+ *
+ * store_run() is for statements without rows: steps and resets at once.  A statement that is left at a row
+ * would keep views from being made anew: each one is done before the function that took it returns.
+ * The results of sqlite3_bind_* are not looked at: the index is a constant of ours, and memory that ran out
+ * shows at the next step as a constraint that a NULL violates. */
+#ifndef RESULTS_STORE_INTERNAL_H
+#define RESULTS_STORE_INTERNAL_H
+
+#include "base/wire.h"
+#include "results/store.h"
+#include "results/store_sql.h"
+
+#include <sqlite3.h>
+
+enum {
+    METRIC_CACHE = 512,      // places in the cache of interned names, a power of two
+    SWEEP_METRICS_MAX = 200, // metrics that a sweep's view has columns for
+    SWEEP_PARTS_MAX = 64,    // "axis.member" columns of a sweep's view
+    STUDENT_T_MAX = 1000,    // degrees of freedom in the table student_t
+    STORE_PATH_MAX = 4096,
+    WRITER_WAIT_MS = 60000,
+    READER_WAIT_MS = 5000,
+};
+
+enum store_stmt {
+#define X(name, sql) STMT_##name,
+    STORE_STMT_MAP(X)
+#undef X
+        STMT_COUNT,
+};
+
+/* The sweep being planned: its axes and the parts found so far, so that a point needs no look-up. */
+struct plan_names {
+    int64_t sweep; // 0: none
+    char **axis;
+    int axis_count;
+    char *part[SWEEP_PARTS_MAX];
+    int part_count;
+};
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    enum store_mode mode;
+    bool dead; // after SQLITE_IOERR: nothing that this connection says can be trusted
+    sqlite3_stmt *stmt[STMT_COUNT];
+
+    // All below mirrors rows that a rollback may take away: store_rollback() forgets it.
+    struct plan_names plan;
+    struct {
+        int64_t id; // 0: free
+        char name[WIRE_NAME_MAX + 1];
+    } metric[METRIC_CACHE];
+};
+
+/* ---- store.c ---- */
+
+sqlite3_stmt *store_stmt(struct store *store, enum store_stmt which, struct err *err);
+int store_step(struct store *store, sqlite3_stmt *stmt, struct err *err);
+int store_run(struct store *store, sqlite3_stmt *stmt, struct err *err);
+void store_done(sqlite3_stmt *stmt);
+int store_exec(struct store *store, const char *sql, struct err *err);
+
+/* Turns the connection's last failure into an error with the file's path; SQLITE_IOERR kills the
+ * store, SQLITE_FULL rolls back. */
+int store_fail(struct store *store, int sqlite_code, struct err *err);
+
+void store_bind_text(sqlite3_stmt *stmt, int index, const char *text); // NULL binds NULL; borrowed
+void store_bind_number(sqlite3_stmt *stmt, int index, double value);   // NaN binds NULL
+double store_now(void);                                                // seconds since 1970
+
+/* A write outside a transaction is an error of the caller's: refused before anything happens. */
+int store_check_writing(struct store *store, struct err *err);
+
+/* ---- store_open.c ---- */
+
+/* The name of a network file system by its statfs() magic, on which a WAL cannot work; NULL: fine. */
+const char *store_network_fs(unsigned long magic);
+
+/* Opens the connection and makes sure that the file is ours: *fresh when it is empty still. */
+int store_connect(struct store *store, const char *dir, bool *fresh, struct err *err);
+
+/* ---- store_plan.c ---- */
+
+void store_plan_forget(struct plan_names *plan);
+/* The number of a metric's name, made if new. */
+int store_metric_id(struct store *store, const char *name, int64_t *id, struct err *err);
+/* As above; 0 when it is not known. */
+int store_metric_find(struct store *store, const char *name, int64_t *id, struct err *err);
+
+/* ---- store_views.c ---- */
+
+int store_make_view(struct store *store, int64_t sweep_id, struct err *err);
+/* A trial has a value of this metric for the first time: the views of its sweeps get columns for it. */
+int store_note_metric(struct store *store, int64_t trial, int64_t metric, struct err *err);
+
+#endif

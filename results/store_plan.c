@@ -1,0 +1,548 @@
+/* Sweeps and their points.  Planning the same sweep again writes nothing but the sweep's own row: a point is
+ * compared with what is there first, so that resuming a large sweep does not fill the WAL. */
+#include "results/store.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "results/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- metrics' names ---- */
+
+/* A place in the cache by the name alone (FNV-1a); another name at that place is put out. */
+static unsigned cache_place(const char *name) {
+    uint32_t hash = 2166136261u;
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    }
+    return (hash ^ (hash >> 16)) % METRIC_CACHE;
+}
+
+int store_metric_find(struct store *store, const char *name, int64_t *id, struct err *err) {
+    unsigned place = cache_place(name);
+    if (store->metric[place].id != 0 && strcmp(store->metric[place].name, name) == 0) {
+        *id = store->metric[place].id;
+        return ERR_OK;
+    }
+    sqlite3_stmt *stmt = store_stmt(store, STMT_METRIC_FIND, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, name);
+    int rc = store_step(store, stmt, err);
+    if (rc >= 0) {
+        *id = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
+    }
+    store_done(stmt);
+    if (rc > 0 && strlen(name) <= WIRE_NAME_MAX) {
+        store->metric[place].id = *id;
+        strcpy(store->metric[place].name, name);
+    }
+    return rc < 0 ? rc : ERR_OK;
+}
+
+int store_metric_id(struct store *store, const char *name, int64_t *id, struct err *err) {
+    int rc = store_metric_find(store, name, id, err);
+    if (rc != ERR_OK || *id != 0) {
+        return rc;
+    }
+    sqlite3_stmt *stmt = store_stmt(store, STMT_METRIC_ADD, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, name);
+    rc = store_run(store, stmt, err);
+    if (rc == ERR_OK) {
+        *id = sqlite3_last_insert_rowid(store->db);
+    }
+    return rc;
+}
+
+/* ---- the names of the sweep being planned ---- */
+
+void store_plan_forget(struct plan_names *plan) {
+    for (int i = 0; i < plan->axis_count; i++) {
+        free(plan->axis[i]);
+    }
+    for (int i = 0; i < plan->part_count; i++) {
+        free(plan->part[i]);
+    }
+    free(plan->axis);
+    *plan = (struct plan_names){0};
+}
+
+/* Parts start empty at every plan: the points name them anew, in the order in which they come. */
+static int plan_names_load(struct store *store, int64_t sweep_id, struct err *err) {
+    store_plan_forget(&store->plan);
+    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_AXES, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+    int rc = store_step(store, stmt, err);
+    if (rc == 0) {
+        rc = err_set(err, ERR_NOT_FOUND, "no sweep %lld", (long long)sweep_id);
+    }
+    struct json_doc *doc = NULL;
+    if (rc > 0) {
+        const char *axes = (const char *)sqlite3_column_text(stmt, 0);
+        rc = json_parse(&doc, "axes", axes, strlen(axes), JSON_STRICT, err);
+    }
+    store_done(stmt);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    struct plan_names *plan = &store->plan;
+    plan->sweep = sweep_id;
+    plan->axis = mem_zalloc((size_t)json_count(json_root(doc)) + 1, sizeof *plan->axis);
+    for (struct cJSON *a = json_first(json_root(doc)); a != NULL; a = json_next(a)) {
+        plan->axis[plan->axis_count++] = mem_strdup(json_text(a));
+    }
+    json_free(doc);
+    return ERR_OK;
+}
+
+/* The place of a part among the cells, behind the axes; -1 when it gets none. */
+static int part_place(struct plan_names *plan, const char *name) {
+    for (int i = 0; i < plan->axis_count; i++) {
+        if (strcmp(plan->axis[i], name) == 0) {
+            return -1; // an axis of its own
+        }
+    }
+    int i = 0;
+    while (i < plan->part_count && strcmp(plan->part[i], name) != 0) {
+        i++;
+    }
+    if (i == SWEEP_PARTS_MAX) {
+        return -1;
+    }
+    if (i == plan->part_count) {
+        plan->part[plan->part_count++] = mem_strdup(name);
+    }
+    return plan->axis_count + i;
+}
+
+/* ---- cells: what the sweep's view shows of a point ---- */
+
+/* The cell that shows a value which is no object.  Numbers and texts stay what they are; SQL has no booleans
+ * and its NULL would be told from an absent value by nobody, so both become words. */
+static struct cJSON *cell_of(const struct cJSON *value) {
+    if (json_type(value) == JSON_NUMBER || json_type(value) == JSON_STRING) {
+        return json_copy(value);
+    }
+    struct buf text = {0};
+    json_print_canonical(&text, value);
+    struct cJSON *cell = json_new_string(buf_text(&text));
+    buf_release(&text);
+    return cell;
+}
+
+static void put_short(struct buf *out, const struct cJSON *value) {
+    if (json_type(value) == JSON_STRING) {
+        buf_puts(out, json_text(value));
+    } else {
+        json_print_canonical(out, value);
+    }
+}
+
+/* {"name": "sgd", "lr": 0.1, "decay": {"at": 3}} -> "sgd lr=0.1 decay.at=3"; each scalar member but the
+ * name also becomes a cell of its own. */
+static void put_members(struct plan_names *plan, struct cJSON **cells, struct buf *out,
+                        const struct cJSON *object, const char *axis, const char *prefix) {
+    for (const struct cJSON *m = json_first(object); m != NULL; m = json_next(m)) {
+        if (prefix[0] == '\0' && strcmp(json_key(m), "name") == 0) {
+            continue;
+        }
+        char *path = mem_printf("%s%s", prefix, json_key(m));
+        if (json_type(m) == JSON_OBJECT) {
+            char *deeper = mem_printf("%s.", path);
+            put_members(plan, cells, out, m, axis, deeper); // at most JSON_DEPTH_MAX deep
+            free(deeper);
+        } else {
+            buf_printf(out, "%s%s=", out->len > 0 ? " " : "", path);
+            put_short(out, m);
+            char *name = mem_printf("%s.%s", axis, path);
+            int place = json_type(m) == JSON_ARRAY ? -1 : part_place(plan, name);
+            if (place >= 0) {
+                json_delete(cells[place]);
+                cells[place] = cell_of(m);
+            }
+            free(name);
+        }
+        free(path);
+    }
+}
+
+static struct cJSON *object_cell(struct plan_names *plan, struct cJSON **cells,
+                                 const struct cJSON *object, const char *axis) {
+    struct buf text = {0};
+    const struct cJSON *name = json_get(object, "name");
+    if (name != NULL) {
+        put_short(&text, name);
+    }
+    put_members(plan, cells, &text, object, axis, "");
+    struct cJSON *cell = json_new_string(buf_text(&text));
+    buf_release(&text);
+    return cell;
+}
+
+/* params {axis: value} -> the cells as a JSON array, axes first, then parts; null where there is none */
+static int make_cells(struct plan_names *plan, const char *params, struct buf *out,
+                      struct err *err) {
+    struct json_doc *doc;
+    int rc = json_parse(&doc, "params", params, strlen(params), JSON_STRICT, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    size_t room = (size_t)plan->axis_count + SWEEP_PARTS_MAX;
+    struct cJSON **cells = mem_zalloc(room, sizeof *cells);
+    for (int i = 0; i < plan->axis_count; i++) {
+        const struct cJSON *value = json_get(json_root(doc), plan->axis[i]);
+        if (value != NULL) {
+            cells[i] = json_type(value) == JSON_OBJECT
+                           ? object_cell(plan, cells, value, plan->axis[i])
+                           : cell_of(value);
+        }
+    }
+    struct cJSON *array = json_new_array();
+    for (int i = 0; i < plan->axis_count + plan->part_count; i++) {
+        json_append(array, cells[i] != NULL ? cells[i] : json_new_null());
+    }
+    json_print(out, array);
+    json_delete(array);
+    free(cells);
+    json_free(doc);
+    return ERR_OK;
+}
+
+/* ---- sweeps ---- */
+
+/* sweep_<name> as a name, not as SQL */
+static char *view_name(const char *sweep) {
+    char *view = mem_printf("sweep_%s", sweep);
+    for (char *c = view; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    return view;
+}
+
+/* "a-b" and "a_b" would share a view. */
+static int check_view(struct store *store, const char *view, const char *name, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_OF_VIEW, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, view);
+    store_bind_text(stmt, 2, name);
+    int rc = store_step(store, stmt, err);
+    if (rc > 0) {
+        rc = err_set(err, ERR_RANGE,
+                     "the sweeps \"%s\" and \"%s\" would both have the view %s; rename one", name,
+                     (const char *)sqlite3_column_text(stmt, 0), view);
+    }
+    store_done(stmt);
+    return rc;
+}
+
+static int find_sweep(struct store *store, const char *name, int64_t *id, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_FIND, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, name);
+    int rc = store_step(store, stmt, err);
+    if (rc >= 0) {
+        *id = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
+    }
+    store_done(stmt);
+    return rc < 0 ? rc : ERR_OK;
+}
+
+static int write_sweep(struct store *store, enum store_stmt which, const struct store_sweep *sweep,
+                       const char *view, int64_t metric, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, which, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, sweep->name);
+    store_bind_text(stmt, 2, view);
+    store_bind_text(stmt, 3, sweep->description);
+    store_bind_text(stmt, 4, sweep->spec);
+    store_bind_text(stmt, 5, sweep->axes);
+    store_bind_text(stmt, 6, sweep->trainer);
+    store_bind_text(stmt, 7, sweep->metric);
+    (void)sqlite3_bind_int64(stmt, 8, metric);
+    store_bind_text(stmt, 9, sweep->maximize ? "maximize" : "minimize");
+    (void)sqlite3_bind_double(stmt, 10, store_now());
+    return store_run(store, stmt, err);
+}
+
+static int put_sweep(struct store *store, const struct store_sweep *sweep, const char *view,
+                     int64_t *id, struct err *err) {
+    int64_t metric;
+    int rc = check_view(store, view, sweep->name, err);
+    rc = rc == ERR_OK ? store_metric_id(store, sweep->metric, &metric, err) : rc;
+    rc = rc == ERR_OK ? find_sweep(store, sweep->name, id, err) : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = write_sweep(store, *id == 0 ? STMT_SWEEP_ADD : STMT_SWEEP_SET, sweep, view, metric, err);
+    if (rc == ERR_OK && *id == 0) {
+        *id = sqlite3_last_insert_rowid(store->db);
+    }
+    return rc;
+}
+
+int store_put_sweep(struct store *store, const struct store_sweep *sweep, int64_t *sweep_id,
+                    struct err *err) {
+    int rc = store_check_writing(store, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    int64_t id = 0;
+    char *view = view_name(sweep->name);
+    rc = put_sweep(store, sweep, view, &id, err);
+    free(view);
+    rc = rc == ERR_OK ? plan_names_load(store, id, err) : rc;
+    rc = rc == ERR_OK ? store_make_view(store, id, err) : rc;
+    if (rc == ERR_OK) {
+        sqlite3_stmt *stmt = store_stmt(store, STMT_PLANNED_CLEAR, err);
+        rc = stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+    }
+    if (rc != ERR_OK) {
+        return err_wrap(err, "put sweep \"%s\"", sweep->name);
+    }
+    *sweep_id = id;
+    return ERR_OK;
+}
+
+int store_end_plan(struct store *store, int64_t sweep_id, struct err *err) {
+    int rc = store_check_writing(store, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    struct cJSON *parts = json_new_array();
+    for (int i = 0; i < store->plan.part_count; i++) {
+        json_append(parts, json_new_string(store->plan.part[i]));
+    }
+    struct buf text = {0};
+    json_print(&text, parts);
+    json_delete(parts);
+    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_SET_PARTS, err);
+    if (stmt == NULL) {
+        rc = err->code;
+    } else {
+        (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+        store_bind_text(stmt, 2, buf_text(&text));
+        rc = store_run(store, stmt, err);
+    }
+    buf_release(&text);
+    if (rc == ERR_OK) {
+        stmt = store_stmt(store, STMT_MEMBER_LEAVE, err);
+        (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+        rc = stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+    }
+    return rc == ERR_OK ? store_make_view(store, sweep_id, err) : rc;
+}
+
+/* ---- points ---- */
+
+/* A trial as it is stored, and what it becomes. */
+struct known {
+    int64_t id; // 0: new
+    enum trial_status status;
+    int64_t epochs, epochs_done, attempts;
+    bool same_config;
+    bool completed; // its last attempt did
+};
+
+static enum trial_status status_of(const char *name) {
+    int i = 0;
+    while (i < TRIAL_STATUS_COUNT - 1 && strcmp(trial_status_names[i], name) != 0) {
+        i++; // the table's CHECK allows no other names
+    }
+    return (enum trial_status)i;
+}
+
+static int find_known(struct store *store, const struct store_point *point, struct known *known,
+                      struct err *err) {
+    *known = (struct known){0};
+    sqlite3_stmt *stmt = store_stmt(store, STMT_TRIAL_FIND, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, point->key);
+    int rc = store_step(store, stmt, err);
+    if (rc > 0) {
+        known->id = sqlite3_column_int64(stmt, 0);
+        known->status = status_of((const char *)sqlite3_column_text(stmt, 1));
+        known->epochs = sqlite3_column_int64(stmt, 2);
+        known->epochs_done = sqlite3_column_int64(stmt, 3);
+        known->attempts = sqlite3_column_int64(stmt, 4);
+        known->same_config = strcmp((const char *)sqlite3_column_text(stmt, 5), point->config) == 0;
+    }
+    store_done(stmt);
+    if (rc <= 0 || known->attempts == 0) {
+        return rc < 0 ? rc : ERR_OK;
+    }
+    stmt = store_stmt(store, STMT_ATTEMPT_LAST, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, known->id);
+    rc = store_step(store, stmt, err);
+    known->completed = rc > 0 && sqlite3_column_int(stmt, 0) != 0;
+    store_done(stmt);
+    return rc < 0 ? rc : ERR_OK;
+}
+
+static int add_trial(struct store *store, int64_t sweep_id, const struct store_point *point,
+                     int64_t *id, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_TRIAL_ADD, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    store_bind_text(stmt, 1, point->key);
+    (void)sqlite3_bind_int64(stmt, 2, sweep_id);
+    (void)sqlite3_bind_int64(stmt, 3, point->seed);
+    store_bind_text(stmt, 4, point->config);
+    (void)sqlite3_bind_int64(stmt, 5, point->epochs);
+    int rc = store_run(store, stmt, err);
+    if (rc == ERR_OK) {
+        *id = sqlite3_last_insert_rowid(store->db);
+    }
+    return rc;
+}
+
+/* What is to be done with a trial that is there, `asked` epochs (0: not said) being wanted now.  May change
+ * its status: complete <-> pending. */
+static enum store_plan decide(struct known *known, int64_t asked) {
+    bool enough = asked <= known->epochs_done;
+    switch (known->status) {
+    case TRIAL_FAILED:
+        return PLAN_FAILED;
+    case TRIAL_PRUNED:
+    case TRIAL_CANCELLED:
+        return PLAN_DONE; // by a decision
+    case TRIAL_COMPLETE:
+        known->status = enough ? TRIAL_COMPLETE : TRIAL_PENDING;
+        return enough ? PLAN_DONE : PLAN_EXTEND;
+    case TRIAL_PENDING:
+        if (known->completed) { // more had been asked for, and it has not been started since
+            known->status = enough ? TRIAL_COMPLETE : TRIAL_PENDING;
+            return enough ? PLAN_DONE : PLAN_EXTEND;
+        }
+        return known->attempts == 0 ? PLAN_NEW : PLAN_CONTINUE;
+    default:
+        return PLAN_CONTINUE;
+    }
+}
+
+static int replan(struct store *store, const struct store_point *point, struct known *known,
+                  enum store_plan *plan, struct err *err) {
+    enum trial_status before = known->status;
+    *plan = decide(known, point->epochs);
+    int64_t epochs = point->epochs == 0                   ? 0
+                     : point->epochs > known->epochs_done ? point->epochs
+                                                          : known->epochs_done;
+    if (*plan == PLAN_DONE && known->status == before) {
+        return ERR_OK; // keeps the config that it was run with
+    }
+    if (known->status == before && epochs == known->epochs && known->same_config) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *stmt = store_stmt(store, STMT_TRIAL_REPLAN, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, known->id);
+    store_bind_text(stmt, 2, trial_status_names[known->status]);
+    (void)sqlite3_bind_int64(stmt, 3, epochs);
+    store_bind_text(stmt, 4, point->config);
+    return store_run(store, stmt, err);
+}
+
+static int put_member(struct store *store, int64_t sweep_id, int64_t trial,
+                      const struct store_point *point, struct err *err) {
+    struct buf cells = {0};
+    int rc = make_cells(&store->plan, point->params, &cells, err);
+    sqlite3_stmt *stmt = rc == ERR_OK ? store_stmt(store, STMT_MEMBER_PUT, err) : NULL;
+    if (stmt == NULL) {
+        buf_release(&cells);
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+    (void)sqlite3_bind_int64(stmt, 2, trial);
+    (void)sqlite3_bind_int64(stmt, 3, point->ordinal);
+    (void)sqlite3_bind_int(stmt, 4, point->replicate);
+    store_bind_text(stmt, 5, point->label);
+    store_bind_text(stmt, 6, point->params);
+    store_bind_text(stmt, 7, buf_text(&cells));
+    rc = store_run(store, stmt, err);
+    buf_release(&cells);
+    return rc;
+}
+
+/* Notes that the plan has this trial; *repeated tells that it had it already. */
+static int mark_planned(struct store *store, int64_t trial, bool *repeated, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_PLANNED_ADD, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, trial);
+    int rc = store_run(store, stmt, err);
+    *repeated = rc == ERR_OK && sqlite3_changes(store->db) == 0;
+    return rc;
+}
+
+/* What a shared trial has measured already gets columns in this sweep's view, too; the view itself
+ * is made at the end of the plan. */
+static int share_metrics(struct store *store, int64_t sweep_id, int64_t trial, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_MEASURED_SHARE, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+    (void)sqlite3_bind_int64(stmt, 2, trial);
+    (void)sqlite3_bind_int(stmt, 3, SWEEP_METRICS_MAX);
+    return store_run(store, stmt, err);
+}
+
+static int put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
+                     struct store_planned *planned, struct err *err) {
+    struct known known;
+    enum store_plan plan = PLAN_NEW;
+    int rc = find_known(store, point, &known, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    bool fresh = known.id == 0, repeated = false;
+    rc = fresh ? add_trial(store, sweep_id, point, &known.id, err)
+               : replan(store, point, &known, &plan, err);
+    rc = rc == ERR_OK ? mark_planned(store, known.id, &repeated, err) : rc;
+    if (rc == ERR_OK && !repeated) {
+        rc = put_member(store, sweep_id, known.id, point, err);
+        rc = rc == ERR_OK && !fresh ? share_metrics(store, sweep_id, known.id, err) : rc;
+    }
+    if (rc == ERR_OK) {
+        *planned = (struct store_planned){.trial = known.id,
+                                          .plan = plan,
+                                          .epochs_done = (int)known.epochs_done,
+                                          .repeated = repeated};
+    }
+    return rc;
+}
+
+int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
+                    struct store_planned *planned, struct err *err) {
+    int rc = store_check_writing(store, err);
+    if (rc == ERR_OK && store->plan.sweep != sweep_id) {
+        rc = err_set(err, ERR_RANGE, "sweep %lld is not being planned", (long long)sweep_id);
+    }
+    rc = rc == ERR_OK ? put_point(store, sweep_id, point, planned, err) : rc;
+    return rc == ERR_OK ? rc : err_wrap(err, "put point \"%s\"", point->label);
+}
