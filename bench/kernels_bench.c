@@ -1,0 +1,288 @@
+/* bench/kernels_bench.c - the speed of the kernels, each set beside the others.
+ *
+ *     kernels_bench [PASSES]      default 9; the figure is the median of the passes
+ *
+ * Convolutions in GFLOP/s, counting 2*N*K*C*R*S*P*Q for each of the three kernels, borders included;
+ * the other kernels in microseconds a call.  Scratch and tensors are warm.  Figures drift from
+ * machine to machine and from minute to minute: compare those of one run. */
+#include "base/mem.h"
+#include "trainer/kernels/kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { PASSES_MAX = 99, SETS_MAX = 4 };
+
+static double now_s(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); // cannot fail with these arguments
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What is measured: a call of one kernel. */
+typedef void call_fn(const struct kernels *set, void *context);
+
+/* Seconds a call: the median over passes of about 20 ms each. */
+static double seconds_per_call(const struct kernels *set, call_fn *call, void *context,
+                               int passes) {
+    double seconds[PASSES_MAX];
+    call(set, context);
+    double start = now_s();
+    call(set, context);
+    const int calls = 1 + (int)(0.02 / (now_s() - start + 1e-9));
+    for (int pass = 0; pass < passes; pass++) {
+        start = now_s();
+        for (int i = 0; i < calls; i++) {
+            call(set, context);
+        }
+        seconds[pass] = (now_s() - start) / calls;
+    }
+    qsort(seconds, (size_t)passes, sizeof *seconds, compare_doubles);
+    return seconds[passes / 2];
+}
+
+static float *filled(size_t n) {
+    float *to = mem_aligned(n, sizeof *to);
+    uint32_t seed = 1;
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u; // LCG, Numerical Recipes
+        to[i] = (float)(seed >> 8) * 0x1p-23f - 1.0f;
+    }
+    return to;
+}
+
+/* ---- convolution ---- */
+
+struct conv2d_bench {
+    struct conv2d_shape shape;
+    float *x, *y, *w, *b, *dw, *scratch;
+};
+
+static void forward(const struct kernels *set, void *context) {
+    struct conv2d_bench *c = context;
+    set->conv2d_forward(c->y, c->x, c->w, c->b, c->scratch, &c->shape);
+}
+
+static void backward_data(const struct kernels *set, void *context) {
+    struct conv2d_bench *c = context;
+    set->conv2d_backward_data(c->x, c->y, c->w, c->scratch, &c->shape);
+}
+
+static void backward_weight(const struct kernels *set, void *context) {
+    struct conv2d_bench *c = context;
+    set->conv2d_backward_weight(c->dw, c->b, c->y, c->x, c->scratch, &c->shape);
+}
+
+static void conv2d_line(int C, int K, int filter, int size, int pad, int N, int passes) {
+    const int out = size + 2 * pad - filter + 1;
+    const struct conv2d_shape s = {.N = N,
+                                   .C = C,
+                                   .H = size,
+                                   .W = size,
+                                   .K = K,
+                                   .R = filter,
+                                   .S = filter,
+                                   .stride = 1,
+                                   .pad = pad,
+                                   .P = out,
+                                   .Q = out};
+    const double flop = 2.0 * N * K * C * filter * filter * out * out;
+    const struct kernels *sets[SETS_MAX];
+    const int count = kernels_all(sets);
+    call_fn *const calls[] = {forward, backward_data, backward_weight};
+
+    printf("%3d -> %-3d %dx%d %2dx%-2d pad %d N %-4d", C, K, filter, filter, size, size, pad, N);
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < 3; j++) {
+            struct conv2d_bench c = {.shape = s,
+                                     .x = filled((size_t)C * size * size * N),
+                                     .y = filled((size_t)K * out * out * N),
+                                     .w = filled((size_t)K * C * filter * filter),
+                                     .b = filled((size_t)K),
+                                     .dw = filled((size_t)K * C * filter * filter),
+                                     .scratch = filled(conv2d_scratch_len(&s))};
+            printf(" %6.1f", flop / seconds_per_call(sets[i], calls[j], &c, passes) * 1e-9);
+            (void)fflush(stdout); // progress only
+            free(c.x);
+            free(c.y);
+            free(c.w);
+            free(c.b);
+            free(c.dw);
+            free(c.scratch);
+        }
+        printf("  |");
+    }
+    printf("\n");
+}
+
+static void conv2d_table(int passes) {
+    static const int shapes[][5] = {// C, K, filter, size, pad
+                                    {1, 6, 5, 28, 2},   {6, 16, 5, 14, 0},  {1, 8, 5, 28, 2},
+                                    {8, 16, 5, 14, 2},  {1, 32, 3, 28, 1},  {32, 32, 3, 28, 1},
+                                    {32, 64, 3, 14, 1}, {64, 64, 3, 14, 1}, {64, 64, 3, 7, 1}};
+    static const int batches[] = {16, 32, 128};
+    const struct kernels *sets[SETS_MAX];
+    const int count = kernels_all(sets);
+
+    printf("GFLOP/s: forward, backward data, backward weight\n%36s", "");
+    for (int i = 0; i < count; i++) {
+        printf("%-21s  | ", sets[i]->name);
+    }
+    printf("\n");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (size_t j = 0; j < sizeof batches / sizeof *batches; j++) {
+            const int *s = shapes[i];
+            conv2d_line(s[0], s[1], s[2], s[3], s[4], batches[j], passes);
+        }
+    }
+}
+
+/* ---- the rest, at the sizes of LeNet-5's first layers, batch 64 ---- */
+
+enum { N = 64, MAPS = 6 * 28 * 28 * N, FEATURES = 784, IMAGES = 10000, PARAMETERS = 61706 };
+
+struct other_bench {
+    float *x, *y, *m, *s;
+    uint8_t *arg, *bytes;
+    uint32_t *random, *index;
+    struct activation_spec activation;
+};
+
+static const struct pool_shape pool = {
+    .N = N, .C = 6, .H = 28, .W = 28, .kernel = 2, .stride = 2, .P = 14, .Q = 14};
+
+static void activation_forward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->activation_forward(o->y, o->x, MAPS, &o->activation);
+}
+
+static void activation_backward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->activation_backward(o->m, o->x, o->y, MAPS, &o->activation);
+}
+
+static void maxpool_forward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->maxpool_forward(o->y, o->arg, o->x, &pool);
+}
+
+static void maxpool_backward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->maxpool_backward(o->x, o->y, o->arg, &pool);
+}
+
+static void avgpool_forward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->avgpool_forward(o->y, o->x, &pool);
+}
+
+static void avgpool_backward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->avgpool_backward(o->x, o->y, &pool);
+}
+
+static void dropout(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->dropout(o->y, o->x, o->random, 0.2f, MAPS);
+}
+
+static void gather(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->gather(o->x, o->bytes, o->index, FEATURES, N, N);
+}
+
+static void softmax_xent(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    double loss = 0.0;
+    int64_t correct = 0;
+    set->softmax_xent(o->y, o->x, o->arg, 10, N, N, &loss, &correct);
+}
+
+static void bias_grad(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->bias_grad(o->y, o->x, 6, MAPS / 6);
+}
+
+static void adam(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->adam(o->y, o->x, o->m, o->s, PARAMETERS, 1e-9f, 0.9f, 0.999f, 0.5f, 1e-8f);
+}
+
+static void sum_squares(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    volatile double sum = set->sum_squares(o->x, PARAMETERS); // so that the call stays
+    (void)sum;
+}
+
+static void other_line(const char *name, call_fn *call, struct other_bench *o, int passes) {
+    const struct kernels *sets[SETS_MAX];
+    const int count = kernels_all(sets);
+    printf("%-36s", name);
+    for (int i = 0; i < count; i++) {
+        printf(" %20.1f  |", seconds_per_call(sets[i], call, o, passes) * 1e6);
+    }
+    printf("\n");
+}
+
+static void other_table(int passes) {
+    struct other_bench o = {.x = filled(MAPS),
+                            .y = filled(MAPS),
+                            .m = filled(MAPS),
+                            .s = mem_aligned(MAPS, sizeof(float)),
+                            .arg = mem_aligned(MAPS, 1),
+                            .bytes = mem_aligned((size_t)IMAGES * FEATURES, 1),
+                            .random = mem_aligned(MAPS, sizeof(uint32_t)),
+                            .index = mem_aligned(N, sizeof(uint32_t)),
+                            .activation = {.negative_slope = 0.01f, .alpha = 1.0f}};
+    uint32_t seed = 2;
+    for (int i = 0; i < MAPS; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        o.random[i] = seed;
+        o.index[i % N] = seed % IMAGES;
+    }
+    printf("\nmicroseconds a call, batch %d\n", N);
+    for (int kind = ACTIVATION_SIGMOID; kind <= ACTIVATION_ELU; kind++) {
+        static const char *const names[] = {"sigmoid", "tanh", "relu", "leaky_relu", "elu"};
+        o.activation.kind = (enum activation_kind)kind;
+        other_line(names[kind], activation_forward, &o, passes);
+    }
+    other_line("elu, backward", activation_backward, &o, passes);
+    other_line("maxpool 2x2, 6x28x28", maxpool_forward, &o, passes);
+    other_line("maxpool, backward", maxpool_backward, &o, passes);
+    other_line("avgpool 2x2, 6x28x28", avgpool_forward, &o, passes);
+    other_line("avgpool, backward", avgpool_backward, &o, passes);
+    other_line("dropout, 6x28x28", dropout, &o, passes);
+    other_line("bias gradient, 6x28x28", bias_grad, &o, passes);
+    other_line("gather 784", gather, &o, passes);
+    for (int i = 0; i < N; i++) {
+        o.arg[i] = (uint8_t)(i % 10);
+    }
+    other_line("softmax, 10 classes", softmax_xent, &o, passes);
+    other_line("adam, 61,706 parameters", adam, &o, passes);
+    other_line("sum of squares, as many", sum_squares, &o, passes);
+    free(o.x);
+    free(o.y);
+    free(o.m);
+    free(o.s);
+    free(o.arg);
+    free(o.bytes);
+    free(o.random);
+    free(o.index);
+}
+
+int main(int argc, char **argv) {
+    const int passes = argc > 1 ? atoi(argv[1]) : 9;
+    if (argc > 2 || passes < 1 || passes > PASSES_MAX) {
+        fprintf(stderr, "usage: kernels_bench [PASSES], 1 to %d\n", PASSES_MAX);
+        return 2;
+    }
+    conv2d_table(passes);
+    other_table(passes);
+    return 0;
+}

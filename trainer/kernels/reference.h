@@ -1,0 +1,63 @@
+/* trainer/kernels/reference.h - every kernel by its definition, term by term and in double.
+ *
+ * The twins of trainer/kernels/kernels.h: same names, same shapes, same layouts; results and what is
+ * updated in place are double, inputs the float32 that the kernels get.  Slow and plain.  No blocks,
+ * no vectors and no code in common with the kernels, so that an error in one is not in the other.
+ *
+ * For tests: a library of its own, besom_reference, which no program links. */
+#ifndef TRAINER_KERNELS_REFERENCE_H
+#define TRAINER_KERNELS_REFERENCE_H
+
+#include "trainer/kernels/kernels.h"
+#include "trainer/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+void reference_conv2d_forward(double *y, const float *x, const float *w, const float *b,
+                              const struct conv2d_shape *shape);
+void reference_conv2d_backward_data(double *dx, const float *dy, const float *w,
+                                    const struct conv2d_shape *shape);
+void reference_conv2d_backward_weight(double *dw, double *db, const float *dy, const float *x,
+                                      const struct conv2d_shape *shape);
+
+void reference_maxpool_forward(double *y, uint8_t *arg, const float *x,
+                               const struct pool_shape *shape);
+void reference_maxpool_backward(double *dx, const float *dy, const uint8_t *arg,
+                                const struct pool_shape *shape);
+void reference_avgpool_forward(double *y, const float *x, const struct pool_shape *shape);
+void reference_avgpool_backward(double *dx, const float *dy, const struct pool_shape *shape);
+
+void reference_activation_forward(double *y, const float *x, size_t n,
+                                  const struct activation_spec *spec);
+/* From the input, as the derivative is defined; the kernel has the output alone. */
+void reference_activation_backward(double *dx, const float *dy, const float *x, size_t n,
+                                   const struct activation_spec *spec);
+void reference_prelu_forward(double *y, const float *x, const float *slope, int C, size_t M);
+void reference_prelu_backward(double *dx, double *dslope, const float *dy, const float *x,
+                              const float *slope, int C, size_t M);
+void reference_maxout_forward(double *y, uint8_t *arg, const float *x, int C, int pieces, size_t M);
+void reference_maxout_backward(double *dx, const float *dy, const uint8_t *arg, int C, int pieces,
+                               size_t M);
+void reference_bias_add(double *y, const float *x, const float *b, int rows, size_t M);
+void reference_bias_grad(double *db, const float *dy, int rows, size_t M);
+
+void reference_softmax_xent(double *dlogits, const float *logits, const uint8_t *labels,
+                            int classes, int N, int n, double *loss_sum, int64_t *correct);
+void reference_dropout(double *y, const float *x, const uint32_t *random, float p, size_t n);
+void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
+                      int N);
+
+void reference_sgd(double *w, const float *g, size_t n, double lr);
+void reference_momentum(double *w, const float *g, double *v, size_t n, double lr, double momentum,
+                        int nesterov);
+void reference_adagrad(double *w, const float *g, double *s, size_t n, double lr, double eps);
+void reference_rmsprop(double *w, const float *g, double *s, size_t n, double lr, double alpha,
+                       double eps);
+void reference_adam(double *w, const float *g, double *m, double *s, size_t n, double step_size,
+                    double beta1, double beta2, double bias_correction2_sqrt, double eps);
+
+double reference_sum_squares(const float *x, size_t n);
+void reference_axpy(double *y, const float *x, double a, size_t n);
+
+#endif
