@@ -9,6 +9,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,7 +171,8 @@ static int answer_lines(struct checker *checker) {
     struct buf out = {0};
     bool good = true;
     while (good && (len = getline(&line, &cap, stdin)) >= 0) {
-        struct cJSON *reply = answer(checker, line, (size_t)len);
+        bool ended = len > 0 && line[len - 1] == '\n';
+        struct cJSON *reply = answer(checker, line, (size_t)len - ended);
         buf_clear(&out);
         json_print(&out, reply);
         buf_putc(&out, '\n');
