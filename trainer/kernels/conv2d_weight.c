@@ -7,9 +7,9 @@
  * walks over p, q and n.  The lanes are added up once, at the very end.
  *
  *     block of K                    sums (c,r,s,k) of LANES floats each, in scratch
- *       band of rows and columns    a piece of dy that stays in the first cache ...
- *         c, r                      ... for all of these
- *           group of taps s, run of columns q on which the same taps lie inside x
+ *       run of columns q            on which the same taps s lie inside x: the borders, the inside
+ *         band of rows and columns  a piece of dy that stays in the first cache ...
+ *           c, r, group of s        ... for all of these
  *             tile: k x s sums in registers; p, q, n
  *
  * The bands also shorten the chains of additions, which is what bounds the rounding error. */
@@ -112,29 +112,31 @@ static struct range outputs_inside(const struct conv2d_shape *s, int t, int in_l
                           after <= 0 ? 0 : split_parts(after, s->stride)};
 }
 
-/* The taps of [group.from, group.to) that lie inside x for output column q. */
-static struct range taps_inside(const struct conv2d_shape *s, int q, struct range group) {
+/* The taps s that lie inside x for output column q; none: an empty range. */
+static struct range taps_inside(const struct conv2d_shape *s, int q) {
     const int first = q * s->stride - s->pad; // the column under tap 0
-    return range_meet(group, (struct range){-first, s->W - first});
+    const struct range taps =
+        range_meet((struct range){0, s->S}, (struct range){-first, s->W - first});
+    return taps.from < taps.to ? taps : (struct range){0, 0};
 }
 
-/* The band of dy being walked, for one block of K. */
+/* A piece of dy being summed, for one block of K: rows and columns that all see the same taps. */
 struct band {
     const struct conv2d_shape *shape;
     const float *dy; // of the block's first channel
     const float *x;
     float *sums; // (C,R,S,block,LANES)
     int block;
-    int taps_most; // of a group
-    struct range rows, columns;
+    int taps_most;              // of a group
+    struct range taps;          // that lie inside x for these columns
+    struct range rows, columns; // half open
 };
 
-/* One run of columns of a group, all of whose `taps` lie inside x. */
-static void band_run(const struct band *band, int c, int r, struct range taps, struct range rows,
-                     struct range columns) {
+/* One group of taps s, all inside x, over the rows that tap r allows. */
+static void band_tile(const struct band *band, int c, int r, struct range taps, struct range rows) {
     const struct conv2d_shape *s = band->shape;
     const ptrdiff_t N = s->N;
-    const int count = columns.to - columns.from;
+    const int count = band->columns.to - band->columns.from;
     const int joined = s->stride == 1; // neighbouring outputs see neighbouring pixels
     const struct piece piece = {
         .rows = rows.to - rows.from,
@@ -148,63 +150,61 @@ static void band_run(const struct band *band, int c, int r, struct range taps, s
         .x_tap = N,
     };
     const ptrdiff_t h = rows.from * s->stride + r - s->pad;
-    const ptrdiff_t v = columns.from * s->stride + taps.from - s->pad;
-    const float *dy = band->dy + (rows.from * (ptrdiff_t)s->Q + columns.from) * N;
+    const ptrdiff_t v = band->columns.from * s->stride + taps.from - s->pad;
+    const float *dy = band->dy + (rows.from * (ptrdiff_t)s->Q + band->columns.from) * N;
     const float *x = band->x + ((c * (ptrdiff_t)s->H + h) * s->W + v) * N;
     float *sums = band->sums + ((c * (ptrdiff_t)s->R + r) * s->S + taps.from) * band->block * LANES;
     tiles[taps.to - taps.from][band->block](sums, dy, x, &piece);
 }
 
-/* A group of taps over the whole band, in runs of columns that see the same of them. */
-static void band_group(const struct band *band, int c, int r, struct range group) {
-    const struct conv2d_shape *s = band->shape;
-    const struct range rows = range_meet(band->rows, outputs_inside(s, r, s->H));
-    if (rows.from >= rows.to) {
-        return;
-    }
-    for (int q = band->columns.from; q < band->columns.to;) {
-        const struct range taps = taps_inside(s, q, group);
-        int next = q + 1;
-        for (; next < band->columns.to; next++) {
-            const struct range other = taps_inside(s, next, group);
-            if (other.from != taps.from || other.to != taps.to) {
-                break;
-            }
-        }
-        if (taps.from < taps.to) {
-            band_run(band, c, r, taps, rows, (struct range){q, next});
-        }
-        q = next;
-    }
-}
-
 static void band_sum(const struct band *band) {
     const struct conv2d_shape *s = band->shape;
-    const int groups = split_parts(s->S, band->taps_most);
+    const int tap_count = band->taps.to - band->taps.from;
+    const int groups = split_parts(tap_count, band->taps_most);
     for (int c = 0; c < s->C; c++) {
         for (int r = 0; r < s->R; r++) {
-            for (int g = 0; g < groups; g++) {
-                band_group(
-                    band, c, r,
-                    (struct range){split_start(s->S, groups, g), split_start(s->S, groups, g + 1)});
+            const struct range rows = range_meet(band->rows, outputs_inside(s, r, s->H));
+            for (int g = 0; g < groups && rows.from < rows.to; g++) {
+                const int from = band->taps.from + split_start(tap_count, groups, g);
+                const int to = band->taps.from + split_start(tap_count, groups, g + 1);
+                band_tile(band, c, r, (struct range){from, to}, rows);
             }
         }
     }
 }
 
-/* Walks dy, of one block of K, in bands that fit into the first cache. */
-static void block_sum(struct band *band) {
+/* Walks a run of columns in bands that fit into the first cache: a border is narrow, so its bands are
+ * tall. */
+static void run_sum(struct band *band, struct range run) {
     const struct conv2d_shape *s = band->shape;
+    const int width = run.to - run.from;
     const int pixels = int_max(1, BAND_FLOATS / (band->block * s->N));
-    const int columns = int_min(s->Q, pixels), rows = int_min(s->P, int_max(1, pixels / s->Q));
-    const int across = split_parts(s->Q, columns), down = split_parts(s->P, rows);
+    const int across = split_parts(width, pixels);
+    const int down = split_parts(s->P, int_max(1, pixels / width));
     for (int i = 0; i < down; i++) {
         band->rows = (struct range){split_start(s->P, down, i), split_start(s->P, down, i + 1)};
         for (int j = 0; j < across; j++) {
-            band->columns =
-                (struct range){split_start(s->Q, across, j), split_start(s->Q, across, j + 1)};
+            band->columns = (struct range){run.from + split_start(width, across, j),
+                                           run.from + split_start(width, across, j + 1)};
             band_sum(band);
         }
+    }
+}
+
+/* Splits the columns into runs that see the same taps. */
+static void block_sum(struct band *band) {
+    const struct conv2d_shape *s = band->shape;
+    for (int q = 0; q < s->Q;) {
+        int next = q + 1;
+        band->taps = taps_inside(s, q);
+        for (; next < s->Q; next++) {
+            const struct range other = taps_inside(s, next);
+            if (other.from != band->taps.from || other.to != band->taps.to) {
+                break;
+            }
+        }
+        run_sum(band, (struct range){q, next});
+        q = next;
     }
 }
 
