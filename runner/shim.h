@@ -5,21 +5,28 @@
  *     runner -- uv_spawn --> besom-shim -- fork, exec --> trainer --> whatever it starts
  *
  * libuv has no hook between fork and exec, so the shim does there what a worker needs: it asks to be
- * told when the runner dies (PR_SET_PDEATHSIG, then checks getppid, as it may be dead already), makes
- * a process group, becomes the subreaper of everything below it, closes all descriptors above 2 and
- * resets signals.  Then it starts the trainer and stays: a trainer's children outlive it and its group
- * (setsid), and only a parent can find them.
+ * told when the runner dies (PR_SET_PDEATHSIG, then checks getppid, as it may be dead already), leaves
+ * the runner's session, becomes the subreaper of everything below it, closes all descriptors above 2
+ * and resets signals.  Then it starts the trainer, in a process group of its own, and stays: a
+ * trainer's children can outlive it and leave its group (setsid), and only a subreaper finds them.
  *
- *     runner dies       ->  kill all below, exit
- *     trainer ends      ->  kill what is left below, end as it did: same status, or same signal
- *     SIGTERM to group  ->  the trainer handles it; the shim does not react
- *     SIGQUIT to shim   ->  kill all below at once, end as the trainer did
+ * What the runner can do is send signals to the shim, whose process id it knows:
+ *
+ *     SIGTERM           ->  SIGTERM to the trainer's group
+ *     SIGTSTP, SIGCONT  ->  everything below is stopped, goes on; the shim itself is never stopped
+ *     SIGQUIT           ->  everything below is killed at once
+ *     (runner dies)     ->  the same
+ *
+ * The shim ends when nothing is left below it: after the trainer's end it kills what that left behind,
+ * then ends as the trainer did, with the same status or by the same signal (without a second core).
+ * When the shim itself is killed, the kernel kills the trainer.
  *
  * It is linked statically (a dynamic loader would cost more than all of its work) and uses only libc.
- * When PROGRAM cannot be started it says why on stderr and exits 127 (not found) or 126. */
+ * When PROGRAM cannot be started it says why on stderr and exits 127 (not found) or 126.  Called
+ * wrongly, or when the runner is gone before the trainer was started, it exits 125. */
 #ifndef RUNNER_SHIM_H
 #define RUNNER_SHIM_H
 
-enum { SHIM_EXIT_NOT_FOUND = 127, SHIM_EXIT_NOT_EXECUTABLE = 126 };
+enum { SHIM_EXIT_NOT_FOUND = 127, SHIM_EXIT_NOT_EXECUTABLE = 126, SHIM_EXIT_NOT_STARTED = 125 };
 
 #endif
