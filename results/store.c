@@ -102,8 +102,7 @@ int store_step(struct store *store, sqlite3_stmt *stmt, struct err *err) {
     if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
         return rc == SQLITE_ROW;
     }
-    int extended = sqlite3_extended_errcode(store->db);
-    int failed = store_fail(store, rc == SQLITE_ERROR ? extended : rc, err);
+    int failed = store_fail(store, rc, err);
     store_done(stmt);
     return failed;
 }
@@ -200,7 +199,7 @@ static int prepare_writer(struct store *store, bool fresh, struct err *err) {
     int rc = store_exec(store,
                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                         "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-                        "PRAGMA cache_size = -65536",
+                        "PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864",
                         err);
     if (rc == ERR_OK && fresh) {
         rc = make_schema(store, err);

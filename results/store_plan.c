@@ -320,11 +320,26 @@ int store_put_sweep(struct store *store, const struct store_sweep *sweep, int64_
     return ERR_OK;
 }
 
-int store_end_plan(struct store *store, int64_t sweep_id, struct err *err) {
+/* Points come between store_put_sweep() and store_end_plan() of the same transaction. */
+static int check_planning(struct store *store, int64_t sweep_id, struct err *err) {
     int rc = store_check_writing(store, err);
-    if (rc != ERR_OK) {
-        return rc;
+    if (rc == ERR_OK && store->plan.sweep != sweep_id) {
+        rc = err_set(err, ERR_RANGE, "sweep %lld is not being planned", (long long)sweep_id);
     }
+    return rc;
+}
+
+static int write_parts(struct store *store, int64_t sweep_id, const char *parts, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_SET_PARTS, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+    store_bind_text(stmt, 2, parts);
+    return store_run(store, stmt, err);
+}
+
+static int save_parts(struct store *store, int64_t sweep_id, struct err *err) {
     struct cJSON *parts = json_new_array();
     for (int i = 0; i < store->plan.part_count; i++) {
         json_append(parts, json_new_string(store->plan.part[i]));
@@ -332,20 +347,24 @@ int store_end_plan(struct store *store, int64_t sweep_id, struct err *err) {
     struct buf text = {0};
     json_print(&text, parts);
     json_delete(parts);
-    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_SET_PARTS, err);
-    if (stmt == NULL) {
-        rc = err->code;
-    } else {
-        (void)sqlite3_bind_int64(stmt, 1, sweep_id);
-        store_bind_text(stmt, 2, buf_text(&text));
-        rc = store_run(store, stmt, err);
-    }
+    int rc = write_parts(store, sweep_id, buf_text(&text), err);
     buf_release(&text);
-    if (rc == ERR_OK) {
-        stmt = store_stmt(store, STMT_MEMBER_LEAVE, err);
-        (void)sqlite3_bind_int64(stmt, 1, sweep_id);
-        rc = stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+    return rc;
+}
+
+static int let_leave(struct store *store, int64_t sweep_id, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_MEMBER_LEAVE, err);
+    if (stmt == NULL) {
+        return err->code;
     }
+    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
+    return store_run(store, stmt, err);
+}
+
+int store_end_plan(struct store *store, int64_t sweep_id, struct err *err) {
+    int rc = check_planning(store, sweep_id, err);
+    rc = rc == ERR_OK ? save_parts(store, sweep_id, err) : rc;
+    rc = rc == ERR_OK ? let_leave(store, sweep_id, err) : rc;
     return rc == ERR_OK ? store_make_view(store, sweep_id, err) : rc;
 }
 
@@ -539,10 +558,7 @@ static int put_point(struct store *store, int64_t sweep_id, const struct store_p
 
 int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
                     struct store_planned *planned, struct err *err) {
-    int rc = store_check_writing(store, err);
-    if (rc == ERR_OK && store->plan.sweep != sweep_id) {
-        rc = err_set(err, ERR_RANGE, "sweep %lld is not being planned", (long long)sweep_id);
-    }
+    int rc = check_planning(store, sweep_id, err);
     rc = rc == ERR_OK ? put_point(store, sweep_id, point, planned, err) : rc;
     return rc == ERR_OK ? rc : err_wrap(err, "put point \"%s\"", point->label);
 }

@@ -107,7 +107,8 @@
                       " ORDER BY metric"                                                           \
                       " LIMIT max(0, ?3 - (SELECT count(*) FROM measured WHERE sweep = ?1))"       \
                       " ON CONFLICT DO NOTHING")                                                   \
-    X(MEASURED_LIST, "SELECT m.id, m.name FROM measured x JOIN metric m ON m.id = x.metric"        \
-                     " WHERE x.sweep = ?1 ORDER BY m.id")
+    X(MEASURED_LIST, "SELECT id, name FROM metric WHERE id IN (SELECT metric FROM measured"        \
+                     " WHERE sweep = ?1 UNION SELECT metric_id FROM sweep WHERE id = ?1)"          \
+                     " ORDER BY id")
 
 #endif
