@@ -89,13 +89,12 @@ static int maxout_shape(const struct layer_spec *spec, struct shape in, struct s
                         struct err *err) {
     const int pieces = spec->activation.pieces;
     if (pieces < 2 || pieces > MAXOUT_PIECES_MAX) {
-        return err_set(err, ERR_RANGE, "maxout: pieces must be from 2 to %d, not %d",
-                       MAXOUT_PIECES_MAX, pieces);
+        return err_set(err, ERR_RANGE, "pieces must be from 2 to %d, not %d", MAXOUT_PIECES_MAX,
+                       pieces);
     }
     if (in.C % pieces != 0) {
-        return err_set(err, ERR_RANGE,
-                       "maxout: the %d channels of the input are no multiple of %d pieces", in.C,
-                       pieces);
+        return err_set(err, ERR_RANGE, "the %d channels of the input are no multiple of %d pieces",
+                       in.C, pieces);
     }
     *out = (struct shape){in.C / pieces, in.H, in.W};
     return ERR_OK;

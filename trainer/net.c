@@ -102,7 +102,7 @@ int net_new(struct net **net, const struct layer_spec *layers, int count, struct
             int classes, int batch_max, struct err *err) {
     struct net_size size;
     struct layer made[NET_LAYER_MAX];
-    int rc = net_measure(layers, count, input, classes, batch_max, NULL, made, &size, err);
+    int rc = net_measure(made, layers, count, input, classes, batch_max, &size, err);
     if (rc < 0) {
         return rc;
     }

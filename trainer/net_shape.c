@@ -138,9 +138,8 @@ static int check_arguments(int count, struct shape input, int classes, int batch
     return ERR_OK;
 }
 
-int net_measure(const struct layer_spec *layers, int count, struct shape input, int classes,
-                int batch, struct shape *shapes, struct layer *layers_out, struct net_size *size,
-                struct err *err) {
+int net_measure(struct layer *made, const struct layer_spec *layers, int count, struct shape input,
+                int classes, int batch, struct net_size *size, struct err *err) {
     size_t features = 0;
     int rc = check_arguments(count, input, classes, batch, &features, err);
     if (rc < 0) {
@@ -154,17 +153,11 @@ int net_measure(const struct layer_spec *layers, int count, struct shape input, 
     }
     struct shape at = input;
     for (int i = 0; i < count; i++) {
-        struct layer layer = {.spec = layers[i], .index = i, .in = at};
-        if (measure_layer(&layer, &sum, N, err) < 0) {
+        made[i] = (struct layer){.spec = layers[i], .index = i, .in = at};
+        if (measure_layer(&made[i], &sum, N, err) < 0) {
             return err_wrap(err, "layer %d (%s)", i, kind_name(&layers[i]));
         }
-        at = layer.out;
-        if (shapes) {
-            shapes[i] = at;
-        }
-        if (layers_out) {
-            layers_out[i] = layer;
-        }
+        at = made[i].out;
     }
     rc = check_ends(layers, count, at, classes, sum.params, err);
     if (rc == ERR_OK) {
@@ -175,10 +168,17 @@ int net_measure(const struct layer_spec *layers, int count, struct shape input, 
 
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
               struct shape *shapes, size_t *params, struct err *err) {
+    struct layer made[NET_LAYER_MAX];
     struct net_size size;
-    int rc = net_measure(layers, count, input, classes, 1, shapes, NULL, &size, err);
-    if (rc == ERR_OK && params) {
+    int rc = net_measure(made, layers, count, input, classes, 1, &size, err);
+    if (rc < 0) {
+        return rc;
+    }
+    for (int i = 0; i < count && shapes; i++) {
+        shapes[i] = made[i].out;
+    }
+    if (params) {
         *params = size.params;
     }
-    return rc;
+    return ERR_OK;
 }

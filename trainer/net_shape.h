@@ -23,11 +23,10 @@ struct net_size {
 };
 
 /* Checks the layers against each other and the whole against NET_MEMORY_MAX for batches of `batch`
- * samples, and measures it.  `shapes` and `layers_out`, (count) each, may be NULL; the second
- * receives the layers with spec, ops, index, shapes and needs_dx.  Errors as net_check(). */
-int net_measure(const struct layer_spec *layers, int count, struct shape input, int classes,
-                int batch, struct shape *shapes, struct layer *layers_out, struct net_size *size,
-                struct err *err);
+ * samples, and measures it.  `made` (NET_LAYER_MAX) receives the layers with spec, ops, index, shapes
+ * and needs_dx; its contents are of no use after a failure.  Errors as net_check(). */
+int net_measure(struct layer *made, const struct layer_spec *layers, int count, struct shape input,
+                int classes, int batch, struct net_size *size, struct err *err);
 
 /* Floats to reserve for `floats` or `bytes`, so that what follows is on a cache line again. */
 static inline size_t net_padded(size_t floats) {
