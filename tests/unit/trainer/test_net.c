@@ -1,0 +1,493 @@
+#include "net_testing.h"
+
+#include "base/err.h"
+#include "trainer/net.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 4, BATCH_MAX = 17 };
+
+static const struct shape INPUT = {1, 8, 8};
+enum { FEATURES = 8 * 8 };
+
+/* One of everything. */
+static const struct layer_spec LAYERS[] = {
+    CONV2D(4, 3, 1, 1), ACTIVATION(PRELU), MAXPOOL(2, 2), CONV2D(6, 3, 1, 0),
+    ACTIVATION(MAXOUT), AVGPOOL(2, 1),     FLATTEN,       DROPOUT(0.25f),
+    DENSE(20),          ACTIVATION(TANH),  DROPOUT(0.5f), DENSE(CLASSES),
+};
+enum { LAYER_TOTAL = sizeof LAYERS / sizeof *LAYERS };
+
+static struct net *make(const struct layer_spec *layers, int count, struct shape input) {
+    struct net *net = NULL;
+    struct err err = {0};
+    if (net_new(&net, layers, count, input, CLASSES, BATCH_MAX, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    net_init(net, 3);
+    return net;
+}
+
+/* Puts `n` samples of number `set` into the net, and `filler` into the columns past them. */
+static void load(struct net *net, uint8_t *labels, int n, uint64_t set, float filler) {
+    const int lanes = net_lanes(n);
+    float *x = net_input(net);
+    for (int i = 0; i < lanes; i++) {
+        uint64_t random = set * 1000 + (uint64_t)i; // sample i is the same in batches of any size
+        for (int f = 0; f < FEATURES; f++) {
+            x[f * lanes + i] = i < n ? test_uniform(&random) : filler * test_uniform(&random);
+        }
+        if (i < n) {
+            labels[i] = (uint8_t)(test_random(&random) % CLASSES);
+        }
+    }
+}
+
+/* What a training step leaves behind; gradients are owned. */
+struct outcome {
+    float *grads;
+    struct net_stats stats;
+};
+
+static struct outcome step(struct net *net, int n, uint64_t set, float filler) {
+    struct outcome outcome = {0};
+    uint8_t labels[BATCH_MAX];
+    load(net, labels, n, set, filler);
+    net_train(net, labels, n, 9, 2, 4, &outcome.stats);
+    const size_t bytes = net_param_count(net) * sizeof(float);
+    outcome.grads = malloc(bytes);
+    assert_non_null(outcome.grads);
+    memcpy(outcome.grads, net_grads(net), bytes);
+    return outcome;
+}
+
+/* Bit for bit, and not for want of a gradient.  Frees both. */
+static void check_same(const struct net *net, struct outcome a, struct outcome b) {
+    double sum = 0.0;
+    for (size_t i = 0; i < net_param_count(net); i++) {
+        sum += fabs((double)a.grads[i]);
+    }
+    assert_true(isfinite(sum) && sum > 0.1);
+    assert_memory_equal(a.grads, b.grads, net_param_count(net) * sizeof(float));
+    assert_memory_equal(&a.stats.loss_sum, &b.stats.loss_sum, sizeof(double));
+    assert_int_equal(a.stats.correct, b.stats.correct);
+    assert_int_equal(a.stats.samples, b.stats.samples);
+    free(a.grads);
+    free(b.grads);
+}
+
+/* ---- a step is a function of its arguments ---- */
+
+static void same_step_gives_the_same_bits(void **state) {
+    (void)state;
+    struct net *first = make(LAYERS, LAYER_TOTAL, INPUT);
+    struct net *second = make(LAYERS, LAYER_TOTAL, INPUT);
+    for (int n = 1; n <= BATCH_MAX; n += 4) {
+        check_same(first, step(first, n, 1, 0.0f), step(first, n, 1, 0.0f));
+        check_same(first, step(first, n, 1, 0.0f), step(second, n, 1, 0.0f));
+    }
+    net_free(first);
+    net_free(second);
+}
+
+static void step_does_not_depend_on_the_batches_before(void **state) {
+    (void)state;
+    struct net *used = make(LAYERS, LAYER_TOTAL, INPUT);
+    static const int before[] = {BATCH_MAX, 16, 3, 1};
+    for (int i = 0; i < 4; i++) {
+        struct net *fresh = make(LAYERS, LAYER_TOTAL, INPUT);
+        struct net_stats stats = {0};
+        uint8_t labels[BATCH_MAX];
+        free(step(used, before[i], 77, 0.0f).grads);
+        load(used, labels, before[i], 78, 0.0f);
+        net_eval(used, labels, before[i], &stats);
+        check_same(used, step(used, 5, 1, 0.0f), step(fresh, 5, 1, 0.0f));
+        net_free(fresh);
+    }
+    net_free(used);
+}
+
+static void columns_past_the_batch_do_not_matter(void **state) {
+    (void)state;
+    struct net *net = make(LAYERS, LAYER_TOTAL, INPUT);
+    static const int sizes[] = {1, 15, 16, 17};
+    for (int i = 0; i < 4; i++) {
+        check_same(net, step(net, sizes[i], 1, 0.0f), step(net, sizes[i], 1, 50.0f));
+    }
+    net_free(net);
+}
+
+/* Without dropout, whose masks belong to a place in the batch. */
+static const struct layer_spec PLAIN[] = {
+    CONV2D(4, 3, 1, 1), ACTIVATION(ELU), MAXPOOL(2, 2), FLATTEN, DENSE(CLASSES),
+};
+enum { PLAIN_TOTAL = sizeof PLAIN / sizeof *PLAIN };
+
+static void gradient_of_a_batch_is_the_mean_over_its_samples(void **state) {
+    (void)state;
+    struct net *net = make(PLAIN, PLAIN_TOTAL, INPUT);
+    const size_t count = net_param_count(net);
+    double *mean = calloc(count, sizeof *mean);
+    assert_non_null(mean);
+    double loss = 0.0;
+    for (int i = 0; i < BATCH_MAX; i++) { // one at a time, each in the first column
+        uint8_t labels[BATCH_MAX];
+        struct net_stats stats = {0};
+        load(net, labels, BATCH_MAX, 1, 0.0f);
+        float sample[FEATURES];
+        for (int f = 0; f < FEATURES; f++) {
+            sample[f] = net_input(net)[f * net_lanes(BATCH_MAX) + i];
+        }
+        memset(net_input(net), 0, (size_t)FEATURES * NET_LANES * sizeof(float));
+        for (int f = 0; f < FEATURES; f++) {
+            net_input(net)[f * NET_LANES] = sample[f];
+        }
+        net_train(net, &labels[i], 1, 0, 0, 0, &stats);
+        loss += stats.loss_sum;
+        for (size_t k = 0; k < count; k++) {
+            mean[k] += (double)net_grads(net)[k] / BATCH_MAX;
+        }
+    }
+    struct outcome whole = step(net, BATCH_MAX, 1, 0.0f);
+    CHECK_NEAR(whole.stats.loss_sum, loss, 1e-5 * loss);
+    for (size_t k = 0; k < count; k++) {
+        CHECK_NEAR((double)whole.grads[k], mean[k], 2e-6);
+    }
+    free(whole.grads);
+    free(mean);
+    net_free(net);
+}
+
+static void dropout_differs_between_seeds_epochs_and_steps(void **state) {
+    (void)state;
+    struct net *net = make(LAYERS, LAYER_TOTAL, INPUT);
+    uint8_t labels[BATCH_MAX];
+    load(net, labels, BATCH_MAX, 1, 0.0f);
+    static const uint32_t keys[][3] = {{9, 2, 4}, {8, 2, 4}, {9, 3, 4}, {9, 2, 5}, {9, 4, 2}};
+    double loss[5];
+    for (int i = 0; i < 5; i++) {
+        struct net_stats stats = {0};
+        net_train(net, labels, BATCH_MAX, keys[i][0], keys[i][1], keys[i][2], &stats);
+        loss[i] = stats.loss_sum;
+        for (int j = 0; j < i; j++) {
+            assert_true(fabs(loss[i] - loss[j]) > 1e-4);
+        }
+    }
+    net_free(net);
+}
+
+/* Two layers of one net, and one layer in two steps, must not share masks: with p = 0.5 two masks
+ * agree on half of the values. */
+static void dropout_keeps_the_share_it_should_and_layers_draw_apart(void **state) {
+    (void)state;
+    enum { WIDTH = 1000, N = 16 };
+    struct layer_spec layers[] = {
+        {.kind = LAYER_DENSE, .units = WIDTH},
+        DROPOUT(0.5f),
+        DROPOUT(0.5f),
+        {.kind = LAYER_DENSE, .units = CLASSES},
+    };
+    struct net *net = make(layers, 4, (struct shape){1, 1, 1});
+    // All weights 0 and first biases 1: dropout sees ones, and the gradient of the second layer's
+    // weights is dlogits times what came out, so the share shows in it.
+    memset(net_params(net), 0, net_param_count(net) * sizeof(float));
+    for (int i = 0; i < WIDTH; i++) {
+        net_tensor(net, 1)->value[i] = 1.0f;
+    }
+    uint8_t labels[N] = {0};
+    struct net_stats stats = {0};
+    net_train(net, labels, N, 1, 0, 0, &stats);
+    // dlogits of class 1 is 1/4 / 16 for every sample: the gradient is the mean of the outputs / 4
+    double sum = 0.0;
+    for (int i = 0; i < WIDTH; i++) {
+        sum += 4.0 * (double)net_tensor(net, 2)->grad[WIDTH + i] / WIDTH;
+    }
+    // Outputs are 4 with probability 1/4: mean 1, variance 3, over 16,000 draws.  Equal masks would
+    // make them 4 with probability 1/2: mean 2.
+    CHECK_NEAR(sum, 1.0, 5.0 * sqrt(3.0 / (WIDTH * N)));
+    net_free(net);
+}
+
+/* ---- learning ---- */
+
+static void tiny_network_learns_a_tiny_set_by_heart(void **state) {
+    (void)state;
+    struct net *net = make(PLAIN, PLAIN_TOTAL, INPUT);
+    uint8_t labels[BATCH_MAX];
+    load(net, labels, 12, 5, 0.0f);
+    struct net_stats first = {0}, last = {0};
+    net_eval(net, labels, 12, &first);
+    for (int t = 0; t < 300; t++) {
+        struct net_stats stats = {0};
+        net_train(net, labels, 12, 1, 0, (uint32_t)t, &stats);
+        for (size_t i = 0; i < net_param_count(net); i++) {
+            net_params(net)[i] -= 0.1f * net_grads(net)[i];
+        }
+    }
+    net_eval(net, labels, 12, &last);
+    assert_true(first.correct < 12);
+    assert_int_equal(last.correct, 12);
+    CHECK_BELOW(last.loss_sum, 0.05 * first.loss_sum);
+    net_free(net);
+}
+
+static void stats_add_up_over_batches(void **state) {
+    (void)state;
+    struct net *net = make(PLAIN, PLAIN_TOTAL, INPUT);
+    uint8_t labels[BATCH_MAX];
+    struct net_stats a = {0}, b = {0}, sum = {0};
+    load(net, labels, 9, 1, 0.0f);
+    net_eval(net, labels, 9, &a);
+    net_eval(net, labels, 9, &sum);
+    load(net, labels, 4, 2, 0.0f);
+    net_eval(net, labels, 4, &b);
+    net_eval(net, labels, 4, &sum);
+    assert_int_equal(sum.samples, 13);
+    assert_int_equal(sum.correct, a.correct + b.correct);
+    CHECK_NEAR(sum.loss_sum, a.loss_sum + b.loss_sum, 1e-12);
+    net_free(net);
+}
+
+/* ---- parts ---- */
+
+/* LeNet-5 on 28x28 images, as in every text: 61,706 parameters. */
+static const struct layer_spec LENET5[] = {
+    CONV2D(6, 5, 1, 2), ACTIVATION(TANH), AVGPOOL(2, 2),    CONV2D(16, 5, 1, 0),
+    ACTIVATION(TANH),   AVGPOOL(2, 2),    FLATTEN,          DENSE(120),
+    ACTIVATION(TANH),   DENSE(84),        ACTIVATION(TANH), DENSE(10),
+};
+enum { LENET5_TOTAL = sizeof LENET5 / sizeof *LENET5 };
+
+static void lenet5_has_the_shapes_and_parameters_of_the_textbook(void **state) {
+    (void)state;
+    static const struct shape expected[LENET5_TOTAL] = {
+        {6, 28, 28}, {6, 28, 28}, {6, 14, 14}, {16, 10, 10}, {16, 10, 10}, {16, 5, 5},
+        {400, 1, 1}, {120, 1, 1}, {120, 1, 1}, {84, 1, 1},   {84, 1, 1},   {10, 1, 1},
+    };
+    struct shape shapes[LENET5_TOTAL];
+    size_t params = 0;
+    struct err err = {0};
+    int rc = net_check(LENET5, LENET5_TOTAL, (struct shape){1, 28, 28}, 10, shapes, &params, &err);
+    assert_int_equal(rc, ERR_OK);
+    assert_int_equal(params, 61706);
+    for (int i = 0; i < LENET5_TOTAL; i++) {
+        assert_int_equal(shapes[i].C, expected[i].C);
+        assert_int_equal(shapes[i].H, expected[i].H);
+        assert_int_equal(shapes[i].W, expected[i].W);
+    }
+}
+
+static void tensors_are_named_and_shaped_as_in_pytorch(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        int dim_count, dims[4];
+        bool decays;
+    } expected[] = {
+        {"0.weight", 4, {4, 1, 3, 3}, true}, {"0.bias", 1, {4}, false},
+        {"1.weight", 1, {4}, false},         {"3.weight", 4, {6, 4, 3, 3}, true},
+        {"3.bias", 1, {6}, false},           {"8.weight", 2, {20, 2}, true},
+        {"8.bias", 1, {20}, false},          {"11.weight", 2, {4, 20}, true},
+        {"11.bias", 1, {4}, false},
+    };
+    enum { COUNT = sizeof expected / sizeof *expected };
+    struct net *net = make(LAYERS, LAYER_TOTAL, INPUT);
+    size_t at = 0;
+    assert_int_equal(net_tensor_count(net), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const struct net_tensor *tensor = net_tensor(net, i);
+        size_t len = 1;
+        assert_string_equal(tensor->name, expected[i].name);
+        assert_int_equal(tensor->dim_count, expected[i].dim_count);
+        for (int d = 0; d < tensor->dim_count; d++) {
+            assert_int_equal(tensor->dims[d], expected[i].dims[d]);
+            len *= (size_t)expected[i].dims[d];
+        }
+        assert_int_equal(tensor->len, len);
+        assert_int_equal(tensor->decays, expected[i].decays);
+        // one vector, without gaps
+        assert_ptr_equal(tensor->value, net_params(net) + at);
+        assert_ptr_equal(tensor->grad, net_grads(net) + at);
+        at += len;
+    }
+    assert_int_equal(at, net_param_count(net));
+    net_free(net);
+}
+
+static void batches_are_rounded_up_to_whole_vectors(void **state) {
+    (void)state;
+    static const int pairs[][2] = {{1, 16}, {15, 16}, {16, 16}, {17, 32}, {32, 32}, {100, 112}};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(net_lanes(pairs[i][0]), pairs[i][1]);
+    }
+}
+
+static void freeing_nothing_is_fine(void **state) {
+    (void)state;
+    net_free(NULL);
+}
+
+/* ---- what does not fit ---- */
+
+struct misfit {
+    struct layer_spec layers[4];
+    int count;
+    const char *message;
+};
+
+/* On an input of (3, 8, 6), with 4 classes. */
+static const struct misfit MISFITS[] = {
+    {{DENSE(4)},
+     1,
+     "layer 0 (dense): needs a vector, but the input is (3, 8, 6): put a \"flatten\" before it"},
+    {{CONV2D(4, 3, 1, 0), ACTIVATION(RELU), DENSE(4)},
+     3,
+     "layer 2 (dense): needs a vector, but the input is (4, 6, 4): put a \"flatten\" before it"},
+    {{FLATTEN, DENSE(0)}, 2, "layer 1 (dense): units must be at least 1, not 0"},
+    {{FLATTEN, DENSE(5)},
+     2,
+     "layer 1 (dense): the last layer gives (5, 1, 1), but there are 4 classes"},
+    {{FLATTEN, DENSE(4), ACTIVATION(MAXOUT)},
+     3,
+     "layer 2 (maxout): the 4 channels of the input are no multiple of 3 pieces"},
+    {{CONV2D(4, 3, 1, 1)},
+     1,
+     "layer 0 (conv2d): the last layer gives (4, 8, 6), but there are 4 classes"},
+    {{CONV2D(4, 7, 1, 0)},
+     1,
+     "layer 0 (conv2d): a 7x7 kernel does not fit into the input (3, 8, 6) with padding 0"},
+    {{CONV2D(4, 3, 1, 0), CONV2D(4, 9, 1, 2)},
+     2,
+     "layer 1 (conv2d): a 9x9 kernel does not fit into the input (4, 6, 4) with padding 2"},
+    {{CONV2D(4, 3, 0, 0)},
+     1,
+     "layer 0 (conv2d): channels 4, kernel 3 and stride 0 must each be at least 1"},
+    {{CONV2D(0, 3, 1, 0)},
+     1,
+     "layer 0 (conv2d): channels 0, kernel 3 and stride 1 must each be at least 1"},
+    {{CONV2D(4, -1, 1, 0)},
+     1,
+     "layer 0 (conv2d): channels 4, kernel -1 and stride 1 must each be at least 1"},
+    {{CONV2D(4, 3, 1, -1)},
+     1,
+     "layer 0 (conv2d): padding -1 must be at least 0 and below the kernel, 3"},
+    {{CONV2D(4, 3, 1, 3)},
+     1,
+     "layer 0 (conv2d): padding 3 must be at least 0 and below the kernel, 3"},
+    {{MAXPOOL(7, 1)}, 1, "layer 0 (maxpool): a 7x7 kernel does not fit into the input (3, 8, 6)"},
+    {{AVGPOOL(7, 1)}, 1, "layer 0 (avgpool): a 7x7 kernel does not fit into the input (3, 8, 6)"},
+    {{MAXPOOL(2, 0)}, 1, "layer 0 (maxpool): kernel 2 and stride 0 must each be at least 1"},
+    {{AVGPOOL(0, 2)}, 1, "layer 0 (avgpool): kernel 0 and stride 2 must each be at least 1"},
+    {{MAXPOOL(17, 1)}, 1, "layer 0 (maxpool): kernel 17 is above the largest possible, 16"},
+    {{DROPOUT(1.0f)}, 1, "layer 0 (dropout): p must be at least 0 and below 1, not 1"},
+    {{DROPOUT(-0.5f)}, 1, "layer 0 (dropout): p must be at least 0 and below 1, not -0.5"},
+    {{DROPOUT(NAN)}, 1, "layer 0 (dropout): p must be at least 0 and below 1, not nan"},
+    {{{.kind = LAYER_ACTIVATION, .activation = {.kind = ACTIVATION_MAXOUT, .pieces = 1}}},
+     1,
+     "layer 0 (maxout): pieces must be from 2 to 256, not 1"},
+    {{{.kind = LAYER_COUNT}}, 1, "layer 0 (unknown): no such kind of layer"},
+    {{FLATTEN}, 0, "a network has from 1 to 256 layers, not 0"},
+    {{FLATTEN}, 257, "a network has from 1 to 256 layers, not 257"},
+    {{FLATTEN, DENSE(INT_MAX), DENSE(INT_MAX), DENSE(4)},
+     4,
+     "layer 1 (dense): too large: parameters, their gradients and the activations of a batch need "
+     "more than 8 GiB"},
+    {{CONV2D(INT_MAX, INT_MAX, 1, INT_MAX - 1), FLATTEN, DENSE(4)},
+     3,
+     "layer 0 (conv2d): a 2147483647x2147483647 kernel does not fit"},
+    {{CONV2D(INT_MAX, 1000000001, 1, 1000000000), FLATTEN, DENSE(4)},
+     3,
+     "layer 0 (conv2d): too large"},
+};
+
+static void misfits_are_refused_with_layer_and_reason(void **state) {
+    (void)state;
+    const struct shape input = {3, 8, 6};
+    for (size_t i = 0; i < sizeof MISFITS / sizeof *MISFITS; i++) {
+        const struct misfit *misfit = &MISFITS[i];
+        struct shape shapes[257] = {{.C = -7}};
+        size_t params = 12345;
+        struct err err = {0};
+        struct net *net = NULL;
+        int rc = net_check(misfit->layers, misfit->count, input, 4, shapes, &params, &err);
+        if (rc != ERR_RANGE || strncmp(err.msg, misfit->message, strlen(misfit->message)) != 0) {
+            fail_msg("expected \"%s\", got %d, \"%s\"", misfit->message, rc, err.msg);
+        }
+        // outputs are written on success only
+        assert_int_equal(params, 12345);
+        assert_int_equal(shapes[0].C, -7);
+        rc = net_new(&net, misfit->layers, misfit->count, input, 4, 2, &err);
+        assert_int_equal(rc, ERR_RANGE);
+        assert_null(net);
+    }
+}
+
+static void network_without_parameters_is_refused(void **state) {
+    (void)state;
+    const struct layer_spec layers[] = {FLATTEN};
+    struct err err = {0};
+    int rc = net_check(layers, 1, (struct shape){2, 2, 1}, 4, NULL, NULL, &err);
+    assert_int_equal(rc, ERR_RANGE);
+    assert_string_equal(err.msg, "no layer has parameters: there is nothing to train");
+}
+
+static void inputs_out_of_range_are_refused(void **state) {
+    (void)state;
+    const struct layer_spec layers[] = {FLATTEN, DENSE(4)};
+    static const struct shape inputs[] = {
+        {0, 8, 8}, {1, -1, 8}, {1, 8, 0}, {INT_MAX, INT_MAX, INT_MAX}, {1 << 16, 1 << 16, 1}};
+    for (int i = 0; i < 5; i++) {
+        struct err err = {0};
+        int rc = net_check(layers, 2, inputs[i], 4, NULL, NULL, &err);
+        assert_int_equal(rc, ERR_RANGE);
+        assert_non_null(strstr(err.msg, "is out of range"));
+    }
+    struct err err = {0};
+    assert_int_equal(net_check(layers, 2, INPUT, 0, NULL, NULL, &err), ERR_RANGE);
+    assert_non_null(strstr(err.msg, "0 classes"));
+}
+
+static void batches_are_measured_before_memory_is_taken(void **state) {
+    (void)state;
+    // A million floats a sample and layer: fine for a small batch, 16 GiB for 1,024 samples.
+    const struct layer_spec layers[] = {CONV2D(16, 3, 1, 1), ACTIVATION(RELU), MAXPOOL(16, 16),
+                                        FLATTEN, DENSE(4)};
+    const struct shape input = {1, 256, 256};
+    struct err err = {0};
+    struct net *net = NULL;
+    assert_int_equal(net_check(layers, 5, input, 4, NULL, NULL, &err), ERR_OK);
+    assert_int_equal(net_new(&net, layers, 5, input, 4, 1024, &err), ERR_RANGE);
+    assert_non_null(strstr(err.msg, "too large"));
+    static const int batches[] = {0, -1, INT_MAX};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(net_new(&net, layers, 5, input, 4, batches[i], &err), ERR_RANGE);
+        assert_non_null(strstr(err.msg, "batch"));
+    }
+    assert_null(net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_step_gives_the_same_bits),
+        cmocka_unit_test(step_does_not_depend_on_the_batches_before),
+        cmocka_unit_test(columns_past_the_batch_do_not_matter),
+        cmocka_unit_test(gradient_of_a_batch_is_the_mean_over_its_samples),
+        cmocka_unit_test(dropout_differs_between_seeds_epochs_and_steps),
+        cmocka_unit_test(dropout_keeps_the_share_it_should_and_layers_draw_apart),
+        cmocka_unit_test(tiny_network_learns_a_tiny_set_by_heart),
+        cmocka_unit_test(stats_add_up_over_batches),
+        cmocka_unit_test(lenet5_has_the_shapes_and_parameters_of_the_textbook),
+        cmocka_unit_test(tensors_are_named_and_shaped_as_in_pytorch),
+        cmocka_unit_test(batches_are_rounded_up_to_whole_vectors),
+        cmocka_unit_test(freeing_nothing_is_fine),
+        cmocka_unit_test(misfits_are_refused_with_layer_and_reason),
+        cmocka_unit_test(network_without_parameters_is_refused),
+        cmocka_unit_test(inputs_out_of_range_are_refused),
+        cmocka_unit_test(batches_are_measured_before_memory_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
