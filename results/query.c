@@ -54,6 +54,10 @@ bool query_is_number(const struct query *query, int column) {
     return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 }
 
+bool query_is_integer(const struct query *query, int column) {
+    return sqlite3_column_type(query->stmt, column) == SQLITE_INTEGER;
+}
+
 const char *query_text(const struct query *query, int column) {
     const char *text = (const char *)sqlite3_column_text(query->stmt, column);
     return text != NULL ? text : "";

@@ -33,6 +33,7 @@ int query_columns(const struct query *query);
 const char *query_name(const struct query *query, int column);
 bool query_is_null(const struct query *query, int column);
 bool query_is_number(const struct query *query, int column);
+bool query_is_integer(const struct query *query, int column);
 const char *query_text(const struct query *query, int column); // "" for NULL
 int64_t query_int(const struct query *query, int column);
 double query_double(const struct query *query, int column); // NaN for NULL
