@@ -36,7 +36,9 @@ struct piece {
 KERNEL_INLINE void tile_sum(int block, int taps, float *sums, const float *dy, const float *x,
                             const struct piece *piece) {
     vec sum[TAPS_MAX][BLOCK_MAX];
+#pragma GCC unroll 8
     for (int s = 0; s < taps; s++) {
+#pragma GCC unroll 8
         for (int k = 0; k < block; k++) {
             sum[s][k] = vec_all(0.0f);
         }
@@ -51,7 +53,7 @@ KERNEL_INLINE void tile_sum(int block, int taps, float *sums, const float *dy, c
                     pixel[s] = vec_load(x_at + s * piece->x_tap + i);
                 }
                 for (int k = 0; k < block; k++) {
-                    const vec grad = vec_load(dy_at + k * piece->dy_k + i);
+                    const vec grad = vec_kept(vec_load(dy_at + k * piece->dy_k + i));
                     for (int s = 0; s < taps; s++) {
                         sum[s][k] += grad * pixel[s];
                     }
@@ -59,7 +61,9 @@ KERNEL_INLINE void tile_sum(int block, int taps, float *sums, const float *dy, c
             }
         }
     }
+#pragma GCC unroll 8
     for (int s = 0; s < taps; s++) {
+#pragma GCC unroll 8
         for (int k = 0; k < block; k++) {
             float *to = sums + (s * block + k) * LANES;
             vec_store(to, vec_load(to) + sum[s][k]);

@@ -69,6 +69,14 @@ KERNEL_INLINE ivec ivec_all(int32_t x) {
     return x - (ivec){0};
 }
 
+/* v, in a register: where it is used several times, gcc would rather load it again each time. */
+KERNEL_INLINE vec vec_kept(vec v) {
+#if defined __x86_64__
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
 /* a where the mask is set, b elsewhere. */
 KERNEL_INLINE vec vec_pick(ivec mask, vec a, vec b) {
     return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
