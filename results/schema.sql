@@ -49,11 +49,24 @@ CREATE TABLE member (
     replicate INTEGER NOT NULL,
     label     TEXT NOT NULL,
     params    TEXT NOT NULL,    -- JSON object: axis -> value
-    cells     TEXT NOT NULL,    -- JSON array: what the sweep's view shows for its axes, then parts
     present   INTEGER NOT NULL, -- 0: the sweep file has this point no more
     PRIMARY KEY (sweep, trial)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_trial ON member (trial, sweep);
+
+-- What the sweep's view shows of a point's params: "optimizer" -> 'sgd lr=0.1', "optimizer.lr" -> 0.1.
+-- Rows, since SQLite 3.40 refuses json_extract() in a view where trusted_schema is off.
+CREATE TABLE heading (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE cell (
+    sweep   INTEGER NOT NULL REFERENCES sweep,
+    trial   INTEGER NOT NULL REFERENCES trial,
+    heading INTEGER NOT NULL REFERENCES heading,
+    value   ANY NOT NULL,
+    PRIMARY KEY (sweep, trial, heading)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempt (
     trial       INTEGER NOT NULL REFERENCES trial,

@@ -3,6 +3,7 @@
  *     store.c        opening, closing, transactions, statements, errors
  *     store_open.c   is this file ours, and may it lie here
  *     store_plan.c   sweeps and their points
+ *     store_cells.c  a point's params as the cells of the sweep's view
  *     store_run.c    attempts
  *     store_epoch.c  epochs and their values
  *     store_views.c  the view of each sweep
@@ -45,12 +46,18 @@ enum store_stmt {
         STMT_COUNT,
 };
 
+/* A column of a sweep's view that shows params: its name and its row in `heading`. */
+struct heading {
+    char *name;
+    int64_t id;
+};
+
 /* The sweep being planned: its axes and the parts found so far, so that a point needs no look-up. */
 struct plan_names {
     int64_t sweep; // 0: none
-    char **axis;
+    struct heading *axis;
     int axis_count;
-    char *part[SWEEP_PARTS_MAX];
+    struct heading part[SWEEP_PARTS_MAX];
     int part_count;
 };
 
@@ -98,11 +105,27 @@ int store_connect(struct store *store, const char *dir, bool *fresh, struct err 
 
 /* ---- store_plan.c ---- */
 
-void store_plan_forget(struct plan_names *plan);
+/* The id of the row of `name`, made if new; for tables of ids and names. */
+int store_intern(struct store *store, enum store_stmt find, enum store_stmt add, const char *name,
+                 int64_t *id, struct err *err);
 /* The number of a metric's name, made if new. */
 int store_metric_id(struct store *store, const char *name, int64_t *id, struct err *err);
 /* As above; 0 when it is not known. */
 int store_metric_find(struct store *store, const char *name, int64_t *id, struct err *err);
+
+/* ---- store_cells.c ---- */
+
+/* Reads the names of a sweep that is about to be planned. */
+int store_plan_begin(struct store *store, int64_t sweep_id, struct err *err);
+void store_plan_forget(struct plan_names *plan);
+
+struct cells; // what a point's params show
+
+int store_cells_make(struct store *store, const char *params, struct cells **cells,
+                     struct err *err);
+int store_cells_write(struct store *store, const struct cells *cells, int64_t trial,
+                      struct err *err);
+void store_cells_free(struct cells *cells); // NULL is fine
 
 /* ---- store_views.c ---- */
 

@@ -22,13 +22,10 @@ static unsigned cache_place(const char *name) {
     return (hash ^ (hash >> 16)) % METRIC_CACHE;
 }
 
-int store_metric_find(struct store *store, const char *name, int64_t *id, struct err *err) {
-    unsigned place = cache_place(name);
-    if (store->metric[place].id != 0 && strcmp(store->metric[place].name, name) == 0) {
-        *id = store->metric[place].id;
-        return ERR_OK;
-    }
-    sqlite3_stmt *stmt = store_stmt(store, STMT_METRIC_FIND, err);
+/* *id is 0 when there is none. */
+static int find_name(struct store *store, enum store_stmt which, const char *name, int64_t *id,
+                     struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, which, err);
     if (stmt == NULL) {
         return err->code;
     }
@@ -38,19 +35,16 @@ int store_metric_find(struct store *store, const char *name, int64_t *id, struct
         *id = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
     }
     store_done(stmt);
-    if (rc > 0 && strlen(name) <= WIRE_NAME_MAX) {
-        store->metric[place].id = *id;
-        strcpy(store->metric[place].name, name);
-    }
     return rc < 0 ? rc : ERR_OK;
 }
 
-int store_metric_id(struct store *store, const char *name, int64_t *id, struct err *err) {
-    int rc = store_metric_find(store, name, id, err);
+int store_intern(struct store *store, enum store_stmt find, enum store_stmt add, const char *name,
+                 int64_t *id, struct err *err) {
+    int rc = find_name(store, find, name, id, err);
     if (rc != ERR_OK || *id != 0) {
         return rc;
     }
-    sqlite3_stmt *stmt = store_stmt(store, STMT_METRIC_ADD, err);
+    sqlite3_stmt *stmt = store_stmt(store, add, err);
     if (stmt == NULL) {
         return err->code;
     }
@@ -62,161 +56,25 @@ int store_metric_id(struct store *store, const char *name, int64_t *id, struct e
     return rc;
 }
 
-/* ---- the names of the sweep being planned ---- */
-
-void store_plan_forget(struct plan_names *plan) {
-    for (int i = 0; i < plan->axis_count; i++) {
-        free(plan->axis[i]);
+int store_metric_find(struct store *store, const char *name, int64_t *id, struct err *err) {
+    unsigned place = cache_place(name);
+    if (store->metric[place].id != 0 && strcmp(store->metric[place].name, name) == 0) {
+        *id = store->metric[place].id;
+        return ERR_OK;
     }
-    for (int i = 0; i < plan->part_count; i++) {
-        free(plan->part[i]);
+    int rc = find_name(store, STMT_METRIC_FIND, name, id, err);
+    if (rc == ERR_OK && *id != 0 && strlen(name) <= WIRE_NAME_MAX) {
+        store->metric[place].id = *id;
+        strcpy(store->metric[place].name, name);
     }
-    free(plan->axis);
-    *plan = (struct plan_names){0};
+    return rc;
 }
 
-/* Parts start empty at every plan: the points name them anew, in the order in which they come. */
-static int plan_names_load(struct store *store, int64_t sweep_id, struct err *err) {
-    store_plan_forget(&store->plan);
-    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_AXES, err);
-    if (stmt == NULL) {
-        return err->code;
-    }
-    (void)sqlite3_bind_int64(stmt, 1, sweep_id);
-    int rc = store_step(store, stmt, err);
-    if (rc == 0) {
-        rc = err_set(err, ERR_NOT_FOUND, "no sweep %lld", (long long)sweep_id);
-    }
-    struct json_doc *doc = NULL;
-    if (rc > 0) {
-        const char *axes = (const char *)sqlite3_column_text(stmt, 0);
-        rc = json_parse(&doc, "axes", axes, strlen(axes), JSON_STRICT, err);
-    }
-    store_done(stmt);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    struct plan_names *plan = &store->plan;
-    plan->sweep = sweep_id;
-    plan->axis = mem_zalloc((size_t)json_count(json_root(doc)) + 1, sizeof *plan->axis);
-    for (struct cJSON *a = json_first(json_root(doc)); a != NULL; a = json_next(a)) {
-        plan->axis[plan->axis_count++] = mem_strdup(json_text(a));
-    }
-    json_free(doc);
-    return ERR_OK;
-}
-
-/* The place of a part among the cells, behind the axes; -1 when it gets none. */
-static int part_place(struct plan_names *plan, const char *name) {
-    for (int i = 0; i < plan->axis_count; i++) {
-        if (strcmp(plan->axis[i], name) == 0) {
-            return -1; // an axis of its own
-        }
-    }
-    int i = 0;
-    while (i < plan->part_count && strcmp(plan->part[i], name) != 0) {
-        i++;
-    }
-    if (i == SWEEP_PARTS_MAX) {
-        return -1;
-    }
-    if (i == plan->part_count) {
-        plan->part[plan->part_count++] = mem_strdup(name);
-    }
-    return plan->axis_count + i;
-}
-
-/* ---- cells: what the sweep's view shows of a point ---- */
-
-/* The cell that shows a value which is no object.  Numbers and texts stay what they are; SQL has no booleans
- * and its NULL would be told from an absent value by nobody, so both become words. */
-static struct cJSON *cell_of(const struct cJSON *value) {
-    if (json_type(value) == JSON_NUMBER || json_type(value) == JSON_STRING) {
-        return json_copy(value);
-    }
-    struct buf text = {0};
-    json_print_canonical(&text, value);
-    struct cJSON *cell = json_new_string(buf_text(&text));
-    buf_release(&text);
-    return cell;
-}
-
-static void put_short(struct buf *out, const struct cJSON *value) {
-    if (json_type(value) == JSON_STRING) {
-        buf_puts(out, json_text(value));
-    } else {
-        json_print_canonical(out, value);
-    }
-}
-
-/* {"name": "sgd", "lr": 0.1, "decay": {"at": 3}} -> "sgd lr=0.1 decay.at=3"; each scalar member but the
- * name also becomes a cell of its own. */
-static void put_members(struct plan_names *plan, struct cJSON **cells, struct buf *out,
-                        const struct cJSON *object, const char *axis, const char *prefix) {
-    for (const struct cJSON *m = json_first(object); m != NULL; m = json_next(m)) {
-        if (prefix[0] == '\0' && strcmp(json_key(m), "name") == 0) {
-            continue;
-        }
-        char *path = mem_printf("%s%s", prefix, json_key(m));
-        if (json_type(m) == JSON_OBJECT) {
-            char *deeper = mem_printf("%s.", path);
-            put_members(plan, cells, out, m, axis, deeper); // at most JSON_DEPTH_MAX deep
-            free(deeper);
-        } else {
-            buf_printf(out, "%s%s=", out->len > 0 ? " " : "", path);
-            put_short(out, m);
-            char *name = mem_printf("%s.%s", axis, path);
-            int place = json_type(m) == JSON_ARRAY ? -1 : part_place(plan, name);
-            if (place >= 0) {
-                json_delete(cells[place]);
-                cells[place] = cell_of(m);
-            }
-            free(name);
-        }
-        free(path);
-    }
-}
-
-static struct cJSON *object_cell(struct plan_names *plan, struct cJSON **cells,
-                                 const struct cJSON *object, const char *axis) {
-    struct buf text = {0};
-    const struct cJSON *name = json_get(object, "name");
-    if (name != NULL) {
-        put_short(&text, name);
-    }
-    put_members(plan, cells, &text, object, axis, "");
-    struct cJSON *cell = json_new_string(buf_text(&text));
-    buf_release(&text);
-    return cell;
-}
-
-/* params {axis: value} -> the cells as a JSON array, axes first, then parts; null where there is none */
-static int make_cells(struct plan_names *plan, const char *params, struct buf *out,
-                      struct err *err) {
-    struct json_doc *doc;
-    int rc = json_parse(&doc, "params", params, strlen(params), JSON_STRICT, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    size_t room = (size_t)plan->axis_count + SWEEP_PARTS_MAX;
-    struct cJSON **cells = mem_zalloc(room, sizeof *cells);
-    for (int i = 0; i < plan->axis_count; i++) {
-        const struct cJSON *value = json_get(json_root(doc), plan->axis[i]);
-        if (value != NULL) {
-            cells[i] = json_type(value) == JSON_OBJECT
-                           ? object_cell(plan, cells, value, plan->axis[i])
-                           : cell_of(value);
-        }
-    }
-    struct cJSON *array = json_new_array();
-    for (int i = 0; i < plan->axis_count + plan->part_count; i++) {
-        json_append(array, cells[i] != NULL ? cells[i] : json_new_null());
-    }
-    json_print(out, array);
-    json_delete(array);
-    free(cells);
-    json_free(doc);
-    return ERR_OK;
+int store_metric_id(struct store *store, const char *name, int64_t *id, struct err *err) {
+    int rc = store_metric_find(store, name, id, err);
+    return rc == ERR_OK && *id == 0
+               ? store_intern(store, STMT_METRIC_FIND, STMT_METRIC_ADD, name, id, err)
+               : rc;
 }
 
 /* ---- sweeps ---- */
@@ -248,20 +106,6 @@ static int check_view(struct store *store, const char *view, const char *name, s
     return rc;
 }
 
-static int find_sweep(struct store *store, const char *name, int64_t *id, struct err *err) {
-    sqlite3_stmt *stmt = store_stmt(store, STMT_SWEEP_FIND, err);
-    if (stmt == NULL) {
-        return err->code;
-    }
-    store_bind_text(stmt, 1, name);
-    int rc = store_step(store, stmt, err);
-    if (rc >= 0) {
-        *id = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
-    }
-    store_done(stmt);
-    return rc < 0 ? rc : ERR_OK;
-}
-
 static int write_sweep(struct store *store, enum store_stmt which, const struct store_sweep *sweep,
                        const char *view, int64_t metric, struct err *err) {
     sqlite3_stmt *stmt = store_stmt(store, which, err);
@@ -286,7 +130,7 @@ static int put_sweep(struct store *store, const struct store_sweep *sweep, const
     int64_t metric;
     int rc = check_view(store, view, sweep->name, err);
     rc = rc == ERR_OK ? store_metric_id(store, sweep->metric, &metric, err) : rc;
-    rc = rc == ERR_OK ? find_sweep(store, sweep->name, id, err) : rc;
+    rc = rc == ERR_OK ? find_name(store, STMT_SWEEP_FIND, sweep->name, id, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
@@ -307,7 +151,7 @@ int store_put_sweep(struct store *store, const struct store_sweep *sweep, int64_
     char *view = view_name(sweep->name);
     rc = put_sweep(store, sweep, view, &id, err);
     free(view);
-    rc = rc == ERR_OK ? plan_names_load(store, id, err) : rc;
+    rc = rc == ERR_OK ? store_plan_begin(store, id, err) : rc;
     rc = rc == ERR_OK ? store_make_view(store, id, err) : rc;
     if (rc == ERR_OK) {
         sqlite3_stmt *stmt = store_stmt(store, STMT_PLANNED_CLEAR, err);
@@ -342,7 +186,7 @@ static int write_parts(struct store *store, int64_t sweep_id, const char *parts,
 static int save_parts(struct store *store, int64_t sweep_id, struct err *err) {
     struct cJSON *parts = json_new_array();
     for (int i = 0; i < store->plan.part_count; i++) {
-        json_append(parts, json_new_string(store->plan.part[i]));
+        json_append(parts, json_new_string(store->plan.part[i].name));
     }
     struct buf text = {0};
     json_print(&text, parts);
@@ -485,13 +329,11 @@ static int replan(struct store *store, const struct store_point *point, struct k
     return store_run(store, stmt, err);
 }
 
-static int put_member(struct store *store, int64_t sweep_id, int64_t trial,
-                      const struct store_point *point, struct err *err) {
-    struct buf cells = {0};
-    int rc = make_cells(&store->plan, point->params, &cells, err);
-    sqlite3_stmt *stmt = rc == ERR_OK ? store_stmt(store, STMT_MEMBER_PUT, err) : NULL;
+/* *changed tells that the sweep did not have this point, or not like this. */
+static int write_member(struct store *store, int64_t sweep_id, int64_t trial,
+                        const struct store_point *point, bool *changed, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_MEMBER_PUT, err);
     if (stmt == NULL) {
-        buf_release(&cells);
         return err->code;
     }
     (void)sqlite3_bind_int64(stmt, 1, sweep_id);
@@ -500,9 +342,20 @@ static int put_member(struct store *store, int64_t sweep_id, int64_t trial,
     (void)sqlite3_bind_int(stmt, 4, point->replicate);
     store_bind_text(stmt, 5, point->label);
     store_bind_text(stmt, 6, point->params);
-    store_bind_text(stmt, 7, buf_text(&cells));
-    rc = store_run(store, stmt, err);
-    buf_release(&cells);
+    int rc = store_run(store, stmt, err);
+    *changed = rc == ERR_OK && sqlite3_changes(store->db) > 0;
+    return rc;
+}
+
+/* The cells are made also when they are there: it is they who name the sweep's parts. */
+static int put_member(struct store *store, int64_t sweep_id, int64_t trial,
+                      const struct store_point *point, struct err *err) {
+    struct cells *cells = NULL;
+    bool changed = false;
+    int rc = store_cells_make(store, point->params, &cells, err);
+    rc = rc == ERR_OK ? write_member(store, sweep_id, trial, point, &changed, err) : rc;
+    rc = rc == ERR_OK && changed ? store_cells_write(store, cells, trial, err) : rc;
+    store_cells_free(cells);
     return rc;
 }
 

@@ -17,19 +17,23 @@
                  " VALUES (?1, ?2, ?3, ?4, ?5, '[]', ?6, ?7, ?8, ?9, ?10, ?10)")                   \
     X(SWEEP_SET, "UPDATE sweep SET description = ?3, spec = ?4, axes = ?5, trainer = ?6,"          \
                  " metric = ?7, metric_id = ?8, goal = ?9, planned_at = ?10 WHERE name = ?1")      \
-    X(SWEEP_AXES, "SELECT axes, parts FROM sweep WHERE id = ?1")                                   \
+    X(SWEEP_AXES, "SELECT axes FROM sweep WHERE id = ?1")                                          \
     X(SWEEP_SET_PARTS, "UPDATE sweep SET parts = ?2 WHERE id = ?1 AND parts <> ?2")                \
     X(SWEEP_VIEW, "SELECT view, axes, parts, metric_id, goal FROM sweep WHERE id = ?1")            \
     X(PLANNED_CLEAR, "DELETE FROM temp.planned")                                                   \
     X(PLANNED_ADD, "INSERT OR IGNORE INTO temp.planned (trial) VALUES (?1)")                       \
+    X(HEADING_FIND, "SELECT id FROM heading WHERE name = ?1")                                      \
+    X(HEADING_ADD, "INSERT INTO heading (name) VALUES (?1)")                                       \
+    X(CELL_DROP, "DELETE FROM cell WHERE sweep = ?1 AND trial = ?2")                               \
+    X(CELL_ADD, "INSERT INTO cell (sweep, trial, heading, value) VALUES (?1, ?2, ?3, ?4)")         \
     X(MEMBER_PUT,                                                                                  \
-      "INSERT INTO member (sweep, trial, ordinal, replicate, label, params, cells, present)"       \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)"                                                    \
+      "INSERT INTO member (sweep, trial, ordinal, replicate, label, params, present)"              \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)"                                                        \
       " ON CONFLICT (sweep, trial) DO UPDATE SET ordinal = excluded.ordinal,"                      \
       " replicate = excluded.replicate, label = excluded.label, params = excluded.params,"         \
-      " cells = excluded.cells, present = 1"                                                       \
+      " present = 1"                                                                               \
       " WHERE NOT present OR ordinal <> excluded.ordinal OR replicate <> excluded.replicate"       \
-      " OR label <> excluded.label OR params <> excluded.params OR cells <> excluded.cells")       \
+      " OR label <> excluded.label OR params <> excluded.params")                                  \
     X(MEMBER_LEAVE, "UPDATE member SET present = 0 WHERE sweep = ?1 AND present"                   \
                     " AND trial NOT IN (SELECT trial FROM temp.planned)")                          \
     X(MEMBER_SWEEPS, "SELECT sweep FROM member WHERE trial = ?1")                                  \

@@ -60,26 +60,35 @@ static void columns_release(struct columns *columns) {
     buf_release(&columns->sql);
 }
 
-/* One column for each name of a JSON array, out of the cells from `*place` on. */
-static int put_cells(struct columns *columns, const char *names, int *place, struct err *err) {
-    struct json_doc *doc;
-    int rc = json_parse(&doc, "columns", names, strlen(names), JSON_STRICT, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    for (struct cJSON *n = json_first(json_root(doc)); n != NULL; n = json_next(n)) {
-        buf_printf(&columns->sql, ", json_extract(m.cells, '$[%d]')", (*place)++);
-        put_name(columns, json_text(n));
-    }
-    json_free(doc);
-    return ERR_OK;
-}
-
 struct view {
     int64_t sweep, objective; // ids
     bool maximize;
     char *name, *axes, *parts;
 };
+
+/* One column for each name of a JSON array of headings. */
+static int put_cells(struct store *store, struct columns *columns, const struct view *view,
+                     const char *names, struct err *err) {
+    struct json_doc *doc;
+    int rc = json_parse(&doc, "columns", names, strlen(names), JSON_STRICT, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (struct cJSON *n = json_first(json_root(doc)); n != NULL && rc == ERR_OK;
+         n = json_next(n)) {
+        int64_t heading;
+        rc = store_intern(store, STMT_HEADING_FIND, STMT_HEADING_ADD, json_text(n), &heading, err);
+        if (rc == ERR_OK) {
+            buf_printf(&columns->sql,
+                       ", (SELECT c.value FROM cell c WHERE c.sweep = %lld AND c.trial = m.trial"
+                       " AND c.heading = %lld)",
+                       (long long)view->sweep, (long long)heading);
+            put_name(columns, json_text(n));
+        }
+    }
+    json_free(doc);
+    return rc;
+}
 
 static bool higher_is_better(const struct view *view, int64_t metric, const char *name) {
     if (metric == view->objective) {
@@ -124,11 +133,10 @@ static int put_columns(struct store *store, struct columns *columns, const struc
     reserve_name(columns, "status");
     reserve_name(columns, "replicate");
     buf_puts(&columns->sql, "m.trial AS trial, t.status AS status");
-    int place = 0;
-    int rc = put_cells(columns, view->axes, &place, err);
+    int rc = put_cells(store, columns, view, view->axes, err);
     buf_puts(&columns->sql, ", m.replicate AS replicate");
     rc = rc == ERR_OK ? put_metrics(store, columns, view, err) : rc;
-    return rc == ERR_OK ? put_cells(columns, view->parts, &place, err) : rc;
+    return rc == ERR_OK ? put_cells(store, columns, view, view->parts, err) : rc;
 }
 
 static int load_view(struct store *store, int64_t sweep_id, struct view *view, struct err *err) {
