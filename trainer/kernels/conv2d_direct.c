@@ -122,7 +122,7 @@ X(3)
 X(4)
 X(5)
 X(6)
-#if defined __AVX512F__ || !defined __x86_64__
+#if KERNEL_REGISTERS == 32
 X(7)
 X(8)
 static span_fn *const spans[BLOCK + 1] = {NULL,   span_1, span_2, span_3, span_4,

@@ -88,7 +88,7 @@ typedef void tile_fn(float *sums, const float *dy, const float *x, const struct 
 X_8(1)
 X_8(2)
 X_8(3)
-#if defined __AVX512F__ || !defined __x86_64__
+#if KERNEL_REGISTERS == 32
 X_8(4)
 X_8(5)
 static tile_fn *const tiles[TAPS_MAX + 1][BLOCK_MAX + 1] = {{NULL},   ROW_8(1), ROW_8(2),

@@ -27,14 +27,19 @@
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 
 #if defined __AVX512F__
-enum { LANES = 16, REGISTERS = 32 };
+#define KERNEL_LANES     16
+#define KERNEL_REGISTERS 32
 #elif defined __AVX2__
-enum { LANES = 8, REGISTERS = 16 };
-#elif defined __x86_64__
-enum { LANES = 4, REGISTERS = 16 };
+#define KERNEL_LANES     8
+#define KERNEL_REGISTERS 16
+#elif defined __SSE4_1__
+#define KERNEL_LANES     4
+#define KERNEL_REGISTERS 16
 #else
-enum { LANES = 4, REGISTERS = 32 };
+#define KERNEL_LANES     4
+#define KERNEL_REGISTERS 32
 #endif
+enum { LANES = KERNEL_LANES, REGISTERS = KERNEL_REGISTERS };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * sizeof(int32_t)), may_alias));

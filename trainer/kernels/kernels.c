@@ -22,7 +22,7 @@ int kernels_all(const struct kernels *sets[SETS_MAX]) {
     if (__builtin_cpu_supports("x86-64-v3")) {
         sets[count++] = &kernels_v3;
     }
-    sets[count++] = &kernels_v2; // what Debian's OpenBLAS kernels ask for as well
+    sets[count++] = &kernels_v2; // the least that besom runs on: SSE4.2, from 2009 on
     return count;
 }
 

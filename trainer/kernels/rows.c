@@ -12,7 +12,7 @@
  * double: the rounding error stays that of a stretch, whatever the length, at next to no cost. */
 #include "trainer/kernels/isa.h"
 
-enum { STRETCH = 1024 };
+enum { STRETCH = 64 * LANES }; // 64 additions a lane
 
 static size_t stretch_end(size_t from, size_t M) {
     return M - from < STRETCH ? M : from + STRETCH;

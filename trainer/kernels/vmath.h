@@ -14,7 +14,7 @@
 #define VMATH(name) Sleef_##name##f16_u10avx512f
 #elif defined __AVX2__
 #define VMATH(name) Sleef_##name##f8_u10avx2
-#elif defined __x86_64__
+#elif defined __SSE4_1__
 #define VMATH(name) Sleef_##name##f4_u10sse4
 #else
 #define VMATH_BY_LANE
