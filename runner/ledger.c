@@ -1,0 +1,424 @@
+#include "runner/ledger.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "results/query.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+struct list {
+    struct ledger_item *first, **end; // `end`: where the next one's address goes
+    int count;
+};
+
+struct ledger {
+    struct store *store; // the thread's alone
+    int64_t sweep_id;
+    struct wire_record record; // the thread's: epochs are unpacked into it
+    struct ledger_calls calls;
+    uv_thread_t thread;
+    uv_async_t async;
+    bool told_failed; // the main thread's
+
+    uv_mutex_t mutex; // for all below
+    uv_cond_t changed;
+    struct list queue, done;
+    int urgent;         // items in the queue that somebody waits for
+    uint64_t oldest_ns; // when the first item came into the empty queue
+    int64_t commits;
+    bool closing, failed;
+    struct err err; // of the failure
+};
+
+/* ---- lists ---- */
+
+static void list_init(struct list *list) {
+    list->first = NULL;
+    list->end = &list->first;
+    list->count = 0;
+}
+
+static void list_add(struct list *list, struct ledger_item *item) {
+    item->next = NULL;
+    *list->end = item;
+    list->end = &item->next;
+    list->count++;
+}
+
+static struct ledger_item *list_take(struct list *list) {
+    struct ledger_item *item = list->first;
+    if (item != NULL) {
+        list->first = item->next;
+        list->count--;
+        if (list->first == NULL) {
+            list->end = &list->first;
+        }
+    }
+    return item;
+}
+
+static void list_clear(struct list *list) {
+    struct ledger_item *item;
+    while ((item = list_take(list)) != NULL) {
+        ledger_item_free(item);
+    }
+}
+
+/* ---- items ---- */
+
+struct ledger_item *ledger_item_new(enum ledger_kind kind, void *owner, int64_t trial,
+                                    int attempt) {
+    struct ledger_item *item = mem_zalloc(1, sizeof *item);
+    item->kind = kind;
+    item->owner = owner;
+    item->trial = trial;
+    item->attempt = attempt;
+    return item;
+}
+
+void ledger_item_free(struct ledger_item *item) {
+    if (item == NULL) {
+        return;
+    }
+    switch (item->kind) {
+    case LEDGER_BEGIN:
+        store_job_release(&item->begin.job);
+        break;
+    case LEDGER_START:
+        free(item->start.numerics);
+        free(item->start.before);
+        break;
+    case LEDGER_EPOCH:
+        free(item->epoch.metrics);
+        free(item->epoch.differs);
+        break;
+    case LEDGER_CLOSE:
+        break;
+    case LEDGER_END:
+        free(item->end.reason);
+        free(item->end.message);
+        free(item->end.log_tail);
+        break;
+    case LEDGER_NOTICE:
+        free(item->notice);
+        break;
+    }
+    free(item);
+}
+
+void ledger_pack(struct ledger_item *item, const struct wire_record *record) {
+    item->epoch.epoch = record->epoch;
+    item->epoch.seconds = record->seconds;
+    item->epoch.samples_per_second = record->samples_per_second;
+    item->epoch.metric_count = record->metric_count;
+    item->epoch.metrics =
+        mem_resize(NULL, (size_t)record->metric_count, sizeof *item->epoch.metrics);
+    memcpy(item->epoch.metrics, record->metrics,
+           (size_t)record->metric_count * sizeof *item->epoch.metrics);
+}
+
+void ledger_unpack(const struct ledger_item *item, struct wire_record *record) {
+    wire_record_release(record);
+    record->kind = WIRE_EPOCH;
+    record->epoch = item->epoch.epoch;
+    record->seconds = item->epoch.seconds;
+    record->samples_per_second = item->epoch.samples_per_second;
+    record->metric_count = item->epoch.metric_count;
+    memcpy(record->metrics, item->epoch.metrics,
+           (size_t)item->epoch.metric_count * sizeof *item->epoch.metrics);
+}
+
+/* ---- applying, on the thread ---- */
+
+static int apply_begin(struct ledger *l, struct ledger_item *item, struct err *err) {
+    store_job_release(&item->begin.job); // of a batch that was rolled back
+    int rc = store_get_job(l->store, l->sweep_id, item->trial, &item->begin.job, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    item->attempt = item->begin.job.attempts + 1;
+    return store_begin_attempt(l->store, item->trial, item->attempt, item->begin.slot, err);
+}
+
+/* One value of the first row that `sql` gives for this trial and attempt, as text; NULL without a row. */
+static int ask(struct ledger *l, const struct ledger_item *item, const char *sql, char **answer,
+               struct err *err) {
+    struct query query;
+    *answer = NULL;
+    int rc = query_open(&query, l->store, sql, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    query_bind_int(&query, 1, item->trial);
+    query_bind_int(&query, 2, item->attempt);
+    rc = query_next(&query, err);
+    if (rc > 0 && !query_is_null(&query, 0)) {
+        *answer = mem_strdup(query_text(&query, 0));
+    }
+    query_close(&query);
+    return rc < 0 ? rc : ERR_OK;
+}
+
+static int apply_start(struct ledger *l, struct ledger_item *item, struct err *err) {
+    free(item->start.before);
+    int rc = ask(l, item,
+                 "SELECT numerics FROM attempt WHERE trial = ?1 AND attempt < ?2"
+                 " AND numerics IS NOT NULL ORDER BY attempt DESC LIMIT 1",
+                 &item->start.before, err);
+    return rc == ERR_OK ? store_put_start(l->store, item->trial, item->attempt,
+                                          item->start.from_epoch, item->start.numerics, err)
+                        : rc;
+}
+
+static int apply_epoch(struct ledger *l, struct ledger_item *item, struct err *err) {
+    free(item->epoch.differs);
+    item->epoch.differs = NULL;
+    ledger_unpack(item, &l->record);
+    int rc = store_put_epoch(l->store, item->trial, item->attempt, &l->record,
+                             item->epoch.deterministic, &item->epoch.result, err);
+    if (rc != ERR_DIFFERS) {
+        return rc;
+    }
+    item->epoch.differs = mem_strdup(err->msg);
+    return ERR_OK; // the trial's trouble, not the storage's
+}
+
+static int apply_close(struct ledger *l, struct ledger_item *item, struct err *err) {
+    char *last;
+    int rc = store_contiguous_epochs(l->store, item->trial, &item->close.epochs_done, err);
+    rc = rc == ERR_OK ? ask(l, item,
+                            "SELECT epoch FROM epoch WHERE trial = ?1 AND ?2 IS NOT NULL"
+                            " ORDER BY epoch DESC LIMIT 1",
+                            &last, err)
+                      : rc;
+    if (rc == ERR_OK) {
+        item->close.epoch_last = last == NULL ? 0 : atoi(last); // at most WIRE_EPOCH_MAX
+        free(last);
+    }
+    return rc;
+}
+
+static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
+    switch (item->kind) {
+    case LEDGER_BEGIN:
+        return apply_begin(l, item, err);
+    case LEDGER_START:
+        return apply_start(l, item, err);
+    case LEDGER_EPOCH:
+        return apply_epoch(l, item, err);
+    case LEDGER_CLOSE:
+        return apply_close(l, item, err);
+    case LEDGER_END:
+        item->end.end.reason = item->end.reason;
+        item->end.end.message = item->end.message;
+        item->end.end.log_tail = item->end.log_tail;
+        return store_end_attempt(l->store, item->trial, item->attempt, &item->end.end, err);
+    case LEDGER_NOTICE:
+        break;
+    }
+    return ERR_OK;
+}
+
+static int write_batch(struct ledger *l, const struct list *batch, struct err *err) {
+    int rc = store_begin(l->store, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (struct ledger_item *item = batch->first; item != NULL && rc == ERR_OK; item = item->next) {
+        rc = apply(l, item, err);
+    }
+    rc = rc == ERR_OK ? store_commit(l->store, err) : rc;
+    if (rc != ERR_OK) {
+        store_rollback(l->store);
+    }
+    return rc;
+}
+
+/* ---- the thread ---- */
+
+static void hand_back(struct ledger *l, struct ledger_item *item) {
+    uv_mutex_lock(&l->mutex);
+    list_add(&l->done, item);
+    uv_mutex_unlock(&l->mutex);
+    (void)uv_async_send(&l->async); // fails for another type of handle only
+}
+
+static void notify(struct ledger *l, const struct err *err) {
+    struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
+    item->notice = mem_printf("%s; trying again", err->msg);
+    hand_back(l, item);
+}
+
+/* Tries until it is written, or until trying is of no use. */
+static int write_patiently(struct ledger *l, const struct list *batch, struct err *err) {
+    enum { PAUSE_MS = 250 };
+    int waited_ms = 0, busy = 0;
+    for (;;) {
+        int rc = write_batch(l, batch, err);
+        bool again = (rc == ERR_FULL && waited_ms < LEDGER_FULL_MS) ||
+                     (rc == ERR_BUSY && ++busy < LEDGER_BUSY_TRIES);
+        if (!again) {
+            return rc;
+        }
+        if (waited_ms == 0) {
+            notify(l, err);
+        }
+        uv_sleep(PAUSE_MS);
+        waited_ms += PAUSE_MS;
+    }
+}
+
+/* Waits until a batch is due and takes it; false at the end.  Called and left with the mutex held. */
+static bool take_batch(struct ledger *l, struct list *batch) {
+    const uint64_t wait_ns = LEDGER_WAIT_MS * UINT64_C(1000000);
+    list_init(batch);
+    while (l->queue.count == 0 && !l->closing) {
+        uv_cond_wait(&l->changed, &l->mutex);
+    }
+    while (l->urgent == 0 && l->queue.count < LEDGER_BATCH_MAX && !l->closing) {
+        uint64_t age_ns = uv_hrtime() - l->oldest_ns;
+        if (age_ns >= wait_ns) {
+            break;
+        }
+        (void)uv_cond_timedwait(&l->changed, &l->mutex, wait_ns - age_ns); // looked at above
+    }
+    struct ledger_item *item;
+    while (batch->count < LEDGER_BATCH_MAX && (item = list_take(&l->queue)) != NULL) {
+        l->urgent -= item->kind != LEDGER_EPOCH && item->kind != LEDGER_START;
+        list_add(batch, item);
+    }
+    return batch->count > 0;
+}
+
+static void run(void *arg) {
+    struct ledger *l = arg;
+    struct list batch;
+    uv_mutex_lock(&l->mutex);
+    while (take_batch(l, &batch)) {
+        struct err err;
+        bool failed = l->failed;
+        uv_mutex_unlock(&l->mutex);
+        int rc = failed ? ERR_IO : write_patiently(l, &batch, &err);
+        uv_mutex_lock(&l->mutex);
+        if (rc == ERR_OK) {
+            l->commits++;
+            struct ledger_item *item;
+            while ((item = list_take(&batch)) != NULL) {
+                list_add(&l->done, item);
+            }
+        } else {
+            list_clear(&batch); // invariant 4
+            if (!failed) {
+                l->failed = true;
+                l->err = err;
+            }
+        }
+        (void)uv_async_send(&l->async); // fails for another type of handle only
+    }
+    uv_mutex_unlock(&l->mutex);
+}
+
+/* ---- the main thread ---- */
+
+static void on_async(uv_async_t *async) {
+    struct ledger *l = async->data;
+    struct list done;
+    uv_mutex_lock(&l->mutex);
+    done = l->done;
+    if (done.count == 0) {
+        list_init(&done);
+    }
+    list_init(&l->done);
+    bool tell_failed = l->failed && !l->told_failed;
+    uv_mutex_unlock(&l->mutex);
+
+    struct ledger_item *item;
+    while ((item = list_take(&done)) != NULL) {
+        l->calls.ack(l->calls.context, item);
+        ledger_item_free(item);
+    }
+    if (tell_failed) {
+        l->told_failed = true;
+        l->calls.failed(l->calls.context, &l->err); // written no more
+    }
+}
+
+void ledger_push(struct ledger *l, struct ledger_item *item) {
+    uv_mutex_lock(&l->mutex);
+    if (l->queue.count == 0) {
+        l->oldest_ns = uv_hrtime();
+    }
+    list_add(&l->queue, item);
+    l->urgent += item->kind != LEDGER_EPOCH && item->kind != LEDGER_START;
+    uv_cond_signal(&l->changed);
+    uv_mutex_unlock(&l->mutex);
+}
+
+/* Signals are the main thread's: this one is made with all of them blocked. */
+static int start_thread(struct ledger *l) {
+    sigset_t all, before;
+    (void)sigfillset(&all); // these two cannot fail
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    int rc = uv_thread_create(&l->thread, run, l);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL); // was in force before
+    return rc;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    struct ledger *l = handle->data;
+    wire_record_release(&l->record);
+    uv_cond_destroy(&l->changed);
+    uv_mutex_destroy(&l->mutex);
+    free(l);
+}
+
+int ledger_new(struct ledger **ledger, uv_loop_t *loop, struct store *store, int64_t sweep_id,
+               const struct ledger_calls *calls, struct err *err) {
+    struct ledger *l = mem_zalloc(1, sizeof *l);
+    l->store = store;
+    l->sweep_id = sweep_id;
+    l->calls = *calls;
+    list_init(&l->queue);
+    list_init(&l->done);
+    int rc = uv_async_init(loop, &l->async, on_async);
+    if (rc != 0) {
+        free(l);
+        return err_set(err, ERR_IO, "start the ledger: %s", uv_strerror(rc));
+    }
+    l->async.data = l;
+    if (uv_mutex_init(&l->mutex) != 0 || uv_cond_init(&l->changed) != 0) {
+        abort(); // out of memory
+    }
+    rc = start_thread(l);
+    if (rc != 0) {
+        uv_close((uv_handle_t *)&l->async, on_closed);
+        return err_set(err, ERR_IO, "start the ledger's thread: %s", uv_strerror(rc));
+    }
+    *ledger = l;
+    return ERR_OK;
+}
+
+void ledger_close(struct ledger *l) {
+    if (l == NULL) {
+        return;
+    }
+    uv_mutex_lock(&l->mutex);
+    l->closing = true;
+    uv_cond_signal(&l->changed);
+    uv_mutex_unlock(&l->mutex);
+    (void)uv_thread_join(&l->thread); // it is ours and was never joined
+    list_clear(&l->done);
+    uv_close((uv_handle_t *)&l->async, on_closed);
+}
+
+int64_t ledger_commits(struct ledger *l) {
+    uv_mutex_lock(&l->mutex);
+    int64_t commits = l->commits;
+    uv_mutex_unlock(&l->mutex);
+    return commits;
+}

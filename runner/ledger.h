@@ -1,0 +1,115 @@
+/* runner/ledger.h - the one thread that writes the store.
+ *
+ *     main thread                         the ledger's thread
+ *     ledger_push(item) --> queue ------> takes up to LEDGER_BATCH_MAX items
+ *                                         begin, apply each in order, COMMIT
+ *     ack(item) <-- uv_async <-- done <-- hands all of them back
+ *
+ * An epoch waits for others up to LEDGER_WAIT_MS, so that a hundred fast trainers cost one fsync and not
+ * a hundred.  Items that somebody waits for (all but epochs and starts) are committed at once, with what
+ * is before them in the queue.
+ *
+ * Invariants
+ *   1. Items are applied in the order in which they were pushed.
+ *   2. `ack` is called on the main thread, after the commit.  No ack, no promise.
+ *   3. A batch is applied wholly or not at all: when the disk is full it is rolled back and tried again.
+ *   4. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
+ *      is called once. */
+#ifndef RUNNER_LEDGER_H
+#define RUNNER_LEDGER_H
+
+#include "results/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct ledger;
+struct uv_loop_s;
+struct wire_metric;
+struct wire_record;
+
+enum {
+    LEDGER_BATCH_MAX = 256,
+    LEDGER_WAIT_MS = 20,
+    LEDGER_FULL_MS = 5000, // how long a full disk is borne
+    LEDGER_BUSY_TRIES = 5, // of the store's own minute each, while another program locks the file
+};
+
+enum ledger_kind {
+    LEDGER_BEGIN,  // an attempt begins; fetches the job
+    LEDGER_START,  // the trainer's start event
+    LEDGER_EPOCH,  // an epoch record
+    LEDGER_CLOSE,  // the trainer has ended: which epochs are there?
+    LEDGER_END,    // the verdict
+    LEDGER_NOTICE, // from the ledger: something to tell the user
+};
+
+/* One thing to write.  Made by ledger_item_new(), owned by the ledger from ledger_push() on, lent to
+ * `ack`.  Strings are on the heap and owned by the item; fields marked "out" are filled in. */
+struct ledger_item {
+    enum ledger_kind kind;
+    void *owner; // the pusher's; the ledger does not look at it
+    int64_t trial;
+    int attempt; // LEDGER_BEGIN: out
+    union {
+        struct {
+            int slot;
+            struct store_job job; // out; `ack` may take its strings by zeroing it
+        } begin;
+        struct {
+            int from_epoch;
+            char *numerics; // may be NULL
+            char *before;   // out: what the last attempt said that said something; NULL
+        } start;
+        struct {
+            int epoch;
+            bool deterministic;
+            double seconds, samples_per_second;
+            int metric_count;
+            struct wire_metric *metrics;
+            enum store_epoch_result result; // out, unless it differs
+            char *differs;                  // out: how the stored bits differ; NULL
+        } epoch;
+        struct {
+            int epochs_done; // out: contiguous from 1
+            int epoch_last;  // out
+        } close;
+        struct {
+            struct store_end end;    // the strings of which are these:
+            char *reason, *log_tail; // may be NULL
+            char *message;           // may be NULL
+        } end;
+        char *notice;
+    };
+    struct ledger_item *next; // the ledger's
+};
+
+struct ledger_item *ledger_item_new(enum ledger_kind kind, void *owner, int64_t trial, int attempt);
+void ledger_item_free(struct ledger_item *item);
+
+/* Copies an epoch record into an item, and out of it again. */
+void ledger_pack(struct ledger_item *item, const struct wire_record *record);
+void ledger_unpack(const struct ledger_item *item, struct wire_record *record);
+
+struct ledger_calls {
+    void (*ack)(void *context, struct ledger_item *item);
+    void (*failed)(void *context, const struct err *err);
+    void *context;
+};
+
+/* Starts the thread, which has `store` to itself until ledger_free().  Jobs are those of `sweep_id`. */
+int ledger_new(struct ledger **ledger, struct uv_loop_s *loop, struct store *store,
+               int64_t sweep_id, const struct ledger_calls *calls, struct err *err);
+
+void ledger_push(struct ledger *ledger, struct ledger_item *item);
+
+/* Writes what is queued and ends the thread.  Acks that were not delivered yet are dropped: who wants
+ * them runs the loop until they have come.  The memory goes in the loop's next round, which has to be run.
+ * NULL is fine. */
+void ledger_close(struct ledger *ledger);
+
+/* Commits so far. */
+int64_t ledger_commits(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,362 @@
+#include "runner/ledger.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "results/query.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+enum { TRIALS = 3, ACKS_MAX = 4096 };
+
+struct fixture {
+    char dir[32];
+    struct store *store, *reader; // the reader: another connection, which sees what is committed
+    uv_loop_t loop;
+    struct ledger *ledger;
+    int64_t trial[TRIALS];
+
+    int acks, failures, notices;
+    int order[ACKS_MAX];     // epochs (or minus the kind) in the order of their acks
+    int unwritten;           // acks of epochs that the reader could not see
+    struct ledger_item last; // the fields of the last ack; its pointers are gone
+    char differs[256], before[64], failure[256];
+};
+
+static void check(int rc, const struct err *err) {
+    if (rc != ERR_OK) {
+        fail_msg("%s", err->msg);
+    }
+}
+
+static int64_t number(struct fixture *f, const char *sql, int64_t a, int64_t b) {
+    struct query q;
+    struct err err;
+    check(query_open(&q, f->reader, sql, &err), &err);
+    query_bind_int(&q, 1, a);
+    query_bind_int(&q, 2, b);
+    int64_t n = query_next(&q, &err) > 0 ? query_int(&q, 0) : -1;
+    query_close(&q);
+    return n;
+}
+
+static void on_ack(void *context, struct ledger_item *item) {
+    struct fixture *f = context;
+    f->last = *item;
+    if (item->kind == LEDGER_NOTICE) {
+        f->notices++;
+        return;
+    }
+    if (item->kind == LEDGER_EPOCH) {
+        f->unwritten += number(f, "SELECT count(*) FROM epoch WHERE trial = ?1 AND epoch = ?2",
+                               item->trial, item->epoch.epoch) != 1;
+        if (item->epoch.differs != NULL) {
+            (void)snprintf(f->differs, sizeof f->differs, "%s", item->epoch.differs);
+        }
+    }
+    if (item->kind == LEDGER_START) {
+        (void)snprintf(f->before, sizeof f->before, "%s",
+                       item->start.before == NULL ? "-" : item->start.before);
+    }
+    if (f->acks < ACKS_MAX) {
+        f->order[f->acks] = item->kind == LEDGER_EPOCH ? item->epoch.epoch : -(int)item->kind;
+    }
+    f->acks++;
+}
+
+static void on_failed(void *context, const struct err *err) {
+    struct fixture *f = context;
+    f->failures++;
+    (void)snprintf(f->failure, sizeof f->failure, "%.255s", err->msg);
+}
+
+static void put_trials(struct fixture *f, int64_t *sweep_id) {
+    const struct store_sweep sweep = {.name = "s",
+                                      .spec = "{}",
+                                      .axes = "[]",
+                                      .trainer = "[\"t\"]",
+                                      .metric = "loss",
+                                      .maximize = false};
+    struct err err;
+    check(store_begin(f->store, &err), &err);
+    check(store_put_sweep(f->store, &sweep, sweep_id, &err), &err);
+    for (int i = 0; i < TRIALS; i++) {
+        char key[HASH_HEX_LEN + 1];
+        (void)snprintf(key, sizeof key, "%032d", i);
+        const struct store_point point = {.key = key,
+                                          .ordinal = i,
+                                          .label = "point",
+                                          .params = "{}",
+                                          .config = "{\"x\":1}",
+                                          .replicate = 1,
+                                          .seed = 1,
+                                          .epochs = 3};
+        struct store_planned planned;
+        check(store_put_point(f->store, *sweep_id, &point, &planned, &err), &err);
+        f->trial[i] = planned.trial;
+    }
+    check(store_end_plan(f->store, *sweep_id, &err), &err);
+    check(store_commit(f->store, &err), &err);
+}
+
+static int setup(void **state) {
+    struct fixture *f = mem_zalloc(1, sizeof *f);
+    struct err err;
+    int64_t sweep_id;
+    strcpy(f->dir, "/tmp/test_ledger.XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    check(store_open(&f->store, f->dir, STORE_WRITE, &err), &err);
+    put_trials(f, &sweep_id);
+    check(store_open(&f->reader, f->dir, STORE_READ, &err), &err);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    const struct ledger_calls calls = {on_ack, on_failed, f};
+    check(ledger_new(&f->ledger, &f->loop, f->store, sweep_id, &calls, &err), &err);
+    *state = f;
+    return 0;
+}
+
+static void close_ledger(struct fixture *f) {
+    ledger_close(f->ledger);
+    f->ledger = NULL;
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    struct err err;
+    close_ledger(f);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+    (void)store_close(f->reader, &err);
+    (void)store_close(f->store, &err);
+    char *command = mem_printf("rm -rf %s", f->dir);
+    assert_int_equal(system(command), 0);
+    free(command);
+    free(f);
+    return 0;
+}
+
+/* Runs the loop until there are so many acks or a failure. */
+static void wait_acks(struct fixture *f, int acks) {
+    while (f->acks < acks && f->failures == 0) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+}
+
+static void begin(struct fixture *f, int trial) {
+    struct ledger_item *item = ledger_item_new(LEDGER_BEGIN, f, f->trial[trial], 0);
+    item->begin.slot = 1;
+    ledger_push(f->ledger, item);
+    wait_acks(f, f->acks + 1);
+}
+
+static void push_epoch(struct fixture *f, int trial, int attempt, int epoch, double loss,
+                       bool deterministic) {
+    struct wire_record record = {.kind = WIRE_EPOCH,
+                                 .epoch = epoch,
+                                 .metric_count = 1,
+                                 .seconds = 1.5,
+                                 .samples_per_second = NAN};
+    strcpy(record.metrics[0].name, "loss");
+    record.metrics[0].value = loss;
+    struct ledger_item *item = ledger_item_new(LEDGER_EPOCH, f, f->trial[trial], attempt);
+    item->epoch.deterministic = deterministic;
+    ledger_pack(item, &record);
+    ledger_push(f->ledger, item);
+}
+
+static void push_end(struct fixture *f, int trial, int attempt, enum trial_status status) {
+    struct ledger_item *item = ledger_item_new(LEDGER_END, f, f->trial[trial], attempt);
+    item->end.end = (struct store_end){.status = status, .exit_status = 3};
+    item->end.reason = mem_strdup("exit");
+    item->end.message = mem_strdup("exit status 3");
+    item->end.log_tail = mem_strdup("last words");
+    ledger_push(f->ledger, item);
+}
+
+/* ---- tests ---- */
+
+static void an_attempt_is_committed_before_it_is_acknowledged(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    assert_int_equal(f->last.attempt, 1);
+    assert_int_equal(f->last.begin.job.epochs, 3);
+    assert_int_equal(
+        number(f, "SELECT count(*) FROM attempt WHERE trial = ?1 AND ?2 = 0", f->trial[0], 0), 1);
+}
+
+static void epochs_are_committed_before_they_are_acknowledged_and_in_order(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    begin(f, 1);
+    for (int e = 1; e <= 300; e++) {
+        push_epoch(f, e % 2, 1, (e + 1) / 2, 1.0 / e, true);
+    }
+    wait_acks(f, 302);
+    assert_int_equal(f->unwritten, 0);
+    for (int e = 1; e <= 300; e++) {
+        assert_int_equal(f->order[e + 1], (e + 1) / 2);
+    }
+    assert_int_equal(number(f, "SELECT count(*) FROM value WHERE ?1 = ?2", 0, 0), 300);
+}
+
+static void epochs_share_commits_of_at_most_256_rows(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    int64_t before = ledger_commits(f->ledger);
+    for (int e = 1; e <= 1000; e++) {
+        push_epoch(f, 0, 1, e, 1.0, true);
+    }
+    wait_acks(f, 1001);
+    int64_t commits = ledger_commits(f->ledger) - before;
+    assert_in_range(commits, 1000 / LEDGER_BATCH_MAX + 1, 40);
+}
+
+static void a_lone_epoch_waits_for_company_but_not_for_long(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    uint64_t start = uv_hrtime();
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    wait_acks(f, 2);
+    uint64_t took_ms = (uv_hrtime() - start) / 1000000;
+    assert_in_range(took_ms, LEDGER_WAIT_MS, LEDGER_WAIT_MS + 2000);
+}
+
+static void an_end_is_committed_with_all_before_it(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    push_end(f, 0, 1, TRIAL_PAUSED);
+    wait_acks(f, 3);
+    assert_int_equal(f->order[1], 1);
+    assert_int_equal(f->order[2], -LEDGER_END);
+    assert_int_equal(number(f,
+                            "SELECT count(*) FROM trial WHERE id = ?1 AND status = 'paused'"
+                            " AND ?2 = 0",
+                            f->trial[0], 0),
+                     1);
+    assert_int_equal(number(f,
+                            "SELECT count(*) FROM attempt WHERE trial = ?1 AND reason = 'exit'"
+                            " AND exit_status = 3 AND signal IS NULL"
+                            " AND log_tail = 'last words' AND attempt = ?2",
+                            f->trial[0], 1),
+                     1);
+}
+
+static void closing_tells_contiguous_and_last_epoch(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    ledger_push(f->ledger, ledger_item_new(LEDGER_CLOSE, f, f->trial[0], 1));
+    wait_acks(f, 2);
+    assert_int_equal(f->last.close.epochs_done, 0);
+    assert_int_equal(f->last.close.epoch_last, 0);
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    push_epoch(f, 0, 1, 2, 1.0, true);
+    push_epoch(f, 0, 1, 7, 1.0, true);
+    ledger_push(f->ledger, ledger_item_new(LEDGER_CLOSE, f, f->trial[0], 1));
+    wait_acks(f, 6);
+    assert_int_equal(f->last.close.epochs_done, 2);
+    assert_int_equal(f->last.close.epoch_last, 7);
+}
+
+static void other_bits_are_told_and_stop_nothing(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    push_epoch(f, 0, 1, 1, 0.25, true); // refused
+    push_epoch(f, 0, 1, 2, 0.125, true);
+    wait_acks(f, 4);
+    assert_int_equal(f->failures, 0);
+    assert_non_null(strstr(f->differs, "0.5"));
+    assert_non_null(strstr(f->differs, "0.25"));
+    assert_int_equal(number(f,
+                            "SELECT count(*) FROM value WHERE value IN (0.5, 0.125)"
+                            " AND ?1 = ?2",
+                            0, 0),
+                     2);
+}
+
+static void numerics_of_the_attempt_before_are_told(void **state) {
+    struct fixture *f = *state;
+    static const char *const before[] = {"-", "blas 1", "blas 2"};
+    static const char *const numerics[] = {"blas 1", "blas 2", NULL};
+    for (int i = 0; i < 3; i++) {
+        begin(f, 0);
+        struct ledger_item *item = ledger_item_new(LEDGER_START, f, f->trial[0], i + 1);
+        item->start.numerics = numerics[i] == NULL ? NULL : mem_strdup(numerics[i]);
+        ledger_push(f->ledger, item);
+        wait_acks(f, f->acks + 1);
+        assert_string_equal(f->before, before[i]);
+        push_end(f, 0, i + 1, TRIAL_PAUSED);
+        wait_acks(f, f->acks + 1);
+    }
+}
+
+static void what_is_queued_at_the_end_is_written(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    for (int e = 1; e <= 500; e++) {
+        push_epoch(f, 0, 1, e, 1.0, true);
+    }
+    close_ledger(f);
+    assert_int_equal(number(f, "SELECT count(*) FROM epoch WHERE ?1 = ?2", 0, 0), 500);
+}
+
+/* Lets files grow to `bytes` and no further: write() then fails with EFBIG, an I/O error to SQLite. */
+static void limit_file_size(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void after_a_failed_write_nothing_is_acknowledged(void **state) {
+    struct fixture *f = *state;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    wait_acks(f, 2);
+    limit_file_size(4096);
+    push_epoch(f, 0, 1, 2, 1.0, true);
+    wait_acks(f, 3);
+    limit_file_size(RLIM_INFINITY);
+    assert_int_equal(f->failures, 1);
+    assert_non_null(strstr(f->failure, "results.db"));
+    assert_int_equal(f->acks, 2);
+
+    // the disk is well again, but this connection is not to be trusted
+    push_epoch(f, 0, 1, 3, 1.0, true);
+    close_ledger(f);
+    assert_int_equal(f->acks, 2);
+    assert_int_equal(f->failures, 1);
+    assert_int_equal(number(f, "SELECT count(*) FROM epoch WHERE ?1 = ?2", 0, 0), 1);
+}
+
+int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(an_attempt_is_committed_before_it_is_acknowledged),
+        CASE(epochs_are_committed_before_they_are_acknowledged_and_in_order),
+        CASE(epochs_share_commits_of_at_most_256_rows),
+        CASE(a_lone_epoch_waits_for_company_but_not_for_long),
+        CASE(an_end_is_committed_with_all_before_it),
+        CASE(closing_tells_contiguous_and_last_epoch),
+        CASE(other_bits_are_told_and_stop_nothing),
+        CASE(numerics_of_the_attempt_before_are_told),
+        CASE(what_is_queued_at_the_end_is_written),
+        CASE(after_a_failed_write_nothing_is_acknowledged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
