@@ -9,7 +9,9 @@
  *     he_uniform      U(-b, b), b = gain * sqrt(3 / fan_in)
  *
  * Fans as PyTorch counts them: dense (out, in): fan_in = in, fan_out = out; conv2d (K, C, R, S):
- * fan_in = C*R*S, fan_out = K*R*S. */
+ * fan_in = C*R*S, fan_out = K*R*S.
+ *
+ * Numbers are computed in double and rounded once. */
 #ifndef TRAINER_INIT_H
 #define TRAINER_INIT_H
 
@@ -19,6 +21,7 @@
 
 struct rng;
 
+/* Fills w (n) from `rng`, in order; zeros draw nothing.  Fans are at least 1. */
 void init_fill(float *w, size_t n, const struct init_spec *spec, int fan_in, int fan_out,
                struct rng *rng);
 

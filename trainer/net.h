@@ -3,13 +3,19 @@
  * Activations are stored batch innermost, (C, H, W, N): every kernel is a loop over vectors of N, a
  * dense layer is one SGEMM, W (out, in) times X (in, N), and flatten does nothing.  N is the batch
  * rounded up to a multiple of NET_LANES; in the columns past the batch the gradient is 0, so what
- * they hold never reaches a parameter or a sum.
+ * they hold, as long as it is finite, never reaches a parameter or a sum.
  *
  * Parameters keep PyTorch's shapes, dense (out, in) and conv2d (K, C, R, S); kernels that want
  * another order pack them first.
  *
  * Memory: one block for the parameters, one for their gradients, one for the activations and their
- * gradients, one for scratch, sized by net_new(); nothing is allocated after that.
+ * gradients, one for scratch, sized by net_new(); nothing is allocated after that.  Together they
+ * may have 8 GiB.
+ *
+ * Use:  net_new, net_init (or values from a checkpoint), then for each batch: fill net_input(),
+ * net_train, net_add_l2, an optimizer's step over net_params() and net_grads().
+ *
+ * The library leaves OpenBLAS's thread count alone: the same bits need the same count.
  *
  * Invariants
  *   1. Parameters are contiguous in the order of net_tensor(): optimizers see one vector.
@@ -43,18 +49,22 @@ struct net_stats {
     int64_t correct, samples;
 };
 
-/* Checks that the layers fit together and end in `classes` outputs, without allocating.  ERR_RANGE
- * names the layer by index and kind, and the shape that does not fit.  `shapes`, when not NULL,
- * receives the output shape of each of the `count` layers; `params`, when not NULL, their number. */
+/* Checks that the layers fit together, end in `classes` outputs, a (classes, 1, 1), and leave room for
+ * a batch of the smallest size, without allocating.  ERR_RANGE names the layer by index and kind, and
+ * the shape that does not fit: "layer 3 (conv2d): a 5x5 kernel does not fit into ...".  `shapes`, when
+ * not NULL, receives the output shape of each of the `count` layers; `params`, when not NULL, the
+ * number of parameters.  Both are written on success only. */
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
               struct shape *shapes, size_t *params, struct err *err);
 
-/* A network for batches of up to `batch_max` samples, all parameters 0.  Fails as net_check(). */
+/* A network for batches of up to `batch_max` samples, all parameters 0.  Copies `layers`.  Fails as
+ * net_check(), and when that batch is too large for the memory limit. */
 int net_new(struct net **net, const struct layer_spec *layers, int count, struct shape input,
             int classes, int batch_max, struct err *err);
 void net_free(struct net *net); // NULL is fine
 
-/* Draws every weight by its layer's init from the stream (seed, RNG_INIT, 0, tensor index). */
+/* Draws every weight by its layer's init from the stream (seed, RNG_INIT, 0, tensor index); biases
+ * become 0, prelu's slopes their start. */
 void net_init(struct net *net, uint64_t seed);
 
 int net_tensor_count(const struct net *net);
@@ -79,7 +89,7 @@ void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uin
 /* Forward without dropout; adds to `stats`. */
 void net_eval(struct net *net, const uint8_t *labels, int n, struct net_stats *stats);
 
-/* The logits of the last forward: (classes, lanes). */
+/* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
 const float *net_output(const struct net *net);
 
 /* Adds the gradient of l2 * sum of w^2 over the decaying tensors, 2 * l2 * w, to net_grads(). */

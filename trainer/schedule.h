@@ -1,4 +1,11 @@
-/* trainer/schedule.h - the learning rate of an epoch. */
+/* trainer/schedule.h - the learning rate of an epoch; t complete epochs came before it.
+ *
+ *     constant     lr
+ *     exponential  lr * exp(-k t)
+ *     inverse      lr / (1 + k t)
+ *     step         lr * gamma^floor(t / step_size)
+ *
+ * No schedule has an end, so that a longer training begins as a shorter one did. */
 #ifndef TRAINER_SCHEDULE_H
 #define TRAINER_SCHEDULE_H
 

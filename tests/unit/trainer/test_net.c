@@ -357,6 +357,12 @@ static const struct misfit MISFITS[] = {
     {{CONV2D(4, 3, 1, 1)},
      1,
      "layer 0 (conv2d): the last layer gives (4, 8, 6), but there are 4 classes"},
+    {{CONV2D(4, 8, 1, 1)},
+     1,
+     "layer 0 (conv2d): the last layer gives (4, 3, 1), but there are 4 classes"},
+    {{CONV2D(4, 6, 1, 0)},
+     1,
+     "layer 0 (conv2d): the last layer gives (4, 3, 1), but there are 4 classes"},
     {{CONV2D(4, 7, 1, 0)},
      1,
      "layer 0 (conv2d): a 7x7 kernel does not fit into the input (3, 8, 6) with padding 0"},
@@ -453,7 +459,7 @@ static void inputs_out_of_range_are_refused(void **state) {
 
 static void batches_are_measured_before_memory_is_taken(void **state) {
     (void)state;
-    // A million floats a sample and layer: fine for a small batch, 16 GiB for 1,024 samples.
+    // 2^20 floats a sample and layer: fine for a small batch, more than 12 GiB for 1,024 samples.
     const struct layer_spec layers[] = {CONV2D(16, 3, 1, 1), ACTIVATION(RELU), MAXPOOL(16, 16),
                                         FLATTEN, DENSE(4)};
     const struct shape input = {1, 256, 256};
@@ -461,13 +467,32 @@ static void batches_are_measured_before_memory_is_taken(void **state) {
     struct net *net = NULL;
     assert_int_equal(net_check(layers, 5, input, 4, NULL, NULL, &err), ERR_OK);
     assert_int_equal(net_new(&net, layers, 5, input, 4, 1024, &err), ERR_RANGE);
-    assert_non_null(strstr(err.msg, "too large"));
+    assert_string_equal(err.msg, "layer 0 (conv2d): too large: parameters, their gradients and the "
+                                 "activations of a batch need more than 8 GiB");
     static const int batches[] = {0, -1, INT_MAX};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(net_new(&net, layers, 5, input, 4, batches[i], &err), ERR_RANGE);
         assert_non_null(strstr(err.msg, "batch"));
     }
     assert_null(net);
+}
+
+static void many_layers_count_together(void **state) {
+    (void)state;
+    // 64 MiB a layer with the smallest batch: 2 for the gradients, so 126 fit into 8 GiB, less the
+    // input and the weights.
+    struct layer_spec layers[160] = {CONV2D(16, 3, 1, 1)};
+    const struct shape input = {1, 256, 256};
+    struct err err = {0};
+    for (int i = 1; i < 158; i++) {
+        layers[i] = (struct layer_spec)ACTIVATION(TANH);
+    }
+    layers[158] = (struct layer_spec)FLATTEN;
+    layers[159] = (struct layer_spec)DENSE(4);
+    assert_int_equal(net_check(layers, 160, input, 4, NULL, NULL, &err), ERR_RANGE);
+    assert_ptr_equal(strstr(err.msg, "layer 125 (tanh): too large"), err.msg);
+    layers[120] = (struct layer_spec)MAXPOOL(16, 16);
+    assert_int_equal(net_check(layers, 160, input, 4, NULL, NULL, &err), ERR_OK);
 }
 
 int main(void) {
@@ -488,6 +513,7 @@ int main(void) {
         cmocka_unit_test(network_without_parameters_is_refused),
         cmocka_unit_test(inputs_out_of_range_are_refused),
         cmocka_unit_test(batches_are_measured_before_memory_is_taken),
+        cmocka_unit_test(many_layers_count_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

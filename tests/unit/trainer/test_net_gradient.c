@@ -11,6 +11,7 @@
 #include "trainer/net.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ enum { CLASSES = 4, BATCH_MAX = 17, INPUT_MAX = 256, PARAMS_MAX = 4096, LAYERS_M
 
 static const double DIFFERENCE_STEP = 1e-5;
 static const double REFERENCE_TOLERANCE = 1e-7; // of a tensor's norm
-static const double FLOAT_TOLERANCE = 3e-5;     // of a tensor's norm
+static const double FLOAT_TOLERANCE = 1e-5;     // of a tensor's norm
 
 struct example {
     const char *name;
@@ -138,11 +139,13 @@ static void compare(const char *name, const struct net_tensor *tensor, const dou
     }
 }
 
-static void check_gradients(const struct example *example, int n) {
+/* The reference itself is checked on the smaller batch only: that is what takes the time. */
+static void check_gradients(const struct example *example, int n, bool differences) {
     struct bench *bench = bench_new(example, n);
     double loss = reference_loss(&bench->reference, bench->params, bench->expected, NULL);
-    central_differences(bench);
-
+    if (differences) {
+        central_differences(bench);
+    }
     struct net_stats stats = {0};
     net_train(bench->net, bench->labels, n, 11, 3, 5, &stats);
     assert_int_equal(stats.samples, n);
@@ -155,18 +158,20 @@ static void check_gradients(const struct example *example, int n) {
     for (int t = 0; t < net_tensor_count(bench->net); t++) {
         const struct net_tensor *tensor = net_tensor(bench->net, t);
         const size_t at = (size_t)(tensor->value - net_params(bench->net));
-        compare(example->name, tensor, bench->expected + at, bench->difference + at,
-                REFERENCE_TOLERANCE);
+        if (differences) {
+            compare(example->name, tensor, bench->expected + at, bench->difference + at,
+                    REFERENCE_TOLERANCE);
+        }
         compare(example->name, tensor, actual + at, bench->expected + at, FLOAT_TOLERANCE);
     }
     bench_free(bench);
 }
 
-/* A vector batch and one that has a lane in its second vector. */
+/* Part of a vector of lanes, and one lane more than a vector. */
 static void check_examples(const struct example *examples, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        check_gradients(&examples[i], 5);
-        check_gradients(&examples[i], BATCH_MAX);
+        check_gradients(&examples[i], 5, true);
+        check_gradients(&examples[i], BATCH_MAX, false);
     }
 }
 #define CHECK_EXAMPLES(examples) check_examples((examples), sizeof(examples) / sizeof *(examples))
