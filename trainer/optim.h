@@ -1,7 +1,7 @@
 /* trainer/optim.h - update rules, over the parameters as one vector.
  *
  * g is the gradient, w the parameters, all of length n; each rule is PyTorch's of the same name
- * (single-tensor form, float32 state, scalars in double).
+ * (single-tensor form, float32 state; scalars are worked out in double and then rounded).
  *
  *     sgd       w -= lr * g
  *     momentum  v = momentum * v + g;  w -= lr * v                     (Polyak 1964)
