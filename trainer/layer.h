@@ -9,8 +9,8 @@
  *     backward   dy (out, N) -> dx (in, N), and the gradients of the parameters
  *
  * Invariants
- *   1. A layer remembers in `x`, `y` and `state` what its backward pass needs of its forward pass; no
- *      layer writes to its x or to its dy, except that flatten hands both on.
+ *   1. A layer remembers in `x`, `y` and `state` what its backward pass needs of its forward pass;
+ *      no layer writes to its x or to its dy, except that flatten hands both on.
  *   2. Gradients of parameters are overwritten, not added to.
  *   3. In the columns past the batch dy is 0, and so are then dx and every contribution to a
  *      gradient (0 times any finite number). */

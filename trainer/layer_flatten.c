@@ -1,5 +1,5 @@
-/* trainer/layer_flatten.c - (C, H, W) -> (C*H*W, 1, 1).  The batch is innermost, so that memory does
- * not change and the layer costs nothing. */
+/* trainer/layer_flatten.c - (C, H, W) -> (C*H*W, 1, 1).  The batch is innermost, so that memory
+ * does not change and the layer costs nothing. */
 #include "base/err.h"
 #include "trainer/layer.h"
 

@@ -4,9 +4,9 @@
  *                  ^           ^                   |
  *                  +-----------+---- dy, dx -------+
  *
- * Every layer has a y of its own, because backward passes read it.  Gradients of activations are dead
- * once the layer below has used them, so two blocks that change roles are enough: dy is in one, dx
- * goes to the other. */
+ * Every layer has a y of its own, because backward passes read it.  Gradients of activations are
+ * dead once the layer below has used them, so two blocks that change roles are enough: dy is in one,
+ * dx goes to the other. */
 #include "trainer/net.h"
 
 #include "base/err.h"

@@ -49,11 +49,11 @@ struct net_stats {
     int64_t correct, samples;
 };
 
-/* Checks that the layers fit together, end in `classes` outputs, a (classes, 1, 1), and leave room for
- * a batch of the smallest size, without allocating.  ERR_RANGE names the layer by index and kind, and
- * the shape that does not fit: "layer 3 (conv2d): a 5x5 kernel does not fit into ...".  `shapes`, when
- * not NULL, receives the output shape of each of the `count` layers; `params`, when not NULL, the
- * number of parameters.  Both are written on success only. */
+/* Checks that the layers fit together, end in `classes` outputs, a (classes, 1, 1), and leave room
+ * for a batch of the smallest size, without allocating.  ERR_RANGE names the layer by index and
+ * kind, and the shape that does not fit: "layer 3 (conv2d): a 5x5 kernel does not fit into ...".
+ * `shapes`, when not NULL, receives the output shape of each of the `count` layers; `params`, when
+ * not NULL, the number of parameters.  Both are written on success only. */
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
               struct shape *shapes, size_t *params, struct err *err);
 
@@ -81,8 +81,8 @@ int net_lanes(int n);
 float *net_input(struct net *net);
 
 /* Forward with dropout, mean cross-entropy over the n samples, backward: leaves the gradient of the
- * mean loss in net_grads() and adds to `stats`.  Dropout draws from (seed, RNG_DROPOUT + layer << 8,
- * epoch, step). */
+ * mean loss in net_grads() and adds to `stats`.  Dropout draws from (seed,
+ * RNG_DROPOUT + (layer << 8), epoch, step). */
 void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uint32_t epoch,
                uint32_t step, struct net_stats *stats);
 

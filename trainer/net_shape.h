@@ -23,8 +23,8 @@ struct net_size {
 };
 
 /* Checks the layers against each other and the whole against NET_MEMORY_MAX for batches of `batch`
- * samples, and measures it.  `made` (NET_LAYER_MAX) receives the layers with spec, ops, index, shapes
- * and needs_dx; its contents are of no use after a failure.  Errors as net_check(). */
+ * samples, and measures it.  `made` (NET_LAYER_MAX) receives the layers with spec, ops, index,
+ * shapes and needs_dx; its contents are of no use after a failure.  Errors as net_check(). */
 int net_measure(struct layer *made, const struct layer_spec *layers, int count, struct shape input,
                 int classes, int batch, struct net_size *size, struct err *err);
 

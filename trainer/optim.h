@@ -13,10 +13,11 @@
  *                                                                      (Kingma, Ba 2015)
  *
  * PyTorch's momentum scales the velocity by lr when it is applied, not when it is gathered: the two
- * forms agree as long as lr is constant.  t counts the steps from 1; dividing by 1 - beta^t undoes the
- * bias of moments that start at 0, which makes both larger at the start.
+ * forms agree as long as lr is constant.  t counts the steps from 1; dividing by 1 - beta^t undoes
+ * the bias of moments that start at 0, which makes both larger at the start.
  *
- * Use:  optim_init, then optim_step for each batch.  `state` and `steps` are all there is to save. */
+ * Use:  optim_init, then optim_step for each batch.  `state` and `steps` are all there is to
+ * save. */
 #ifndef TRAINER_OPTIM_H
 #define TRAINER_OPTIM_H
 
@@ -43,8 +44,8 @@ const char *optim_slot_name(enum optimizer_kind kind, int slot);
 void optim_init(struct optim *optim, const struct optimizer_spec *spec, size_t n);
 void optim_release(struct optim *optim); // NULL, a zeroed and a released one are fine
 
-/* One step with learning rate `lr` (the spec's, as the schedule has changed it): changes w (n) and the
- * state, reads the gradient g (n).  Element by element: one's result depends on no other's. */
+/* One step with learning rate `lr` (the spec's, as the schedule has changed it): changes w (n) and
+ * the state, reads the gradient g (n).  Element by element: one's result depends on no other's. */
 void optim_step(struct optim *optim, float *w, const float *g, double lr);
 
 #endif
