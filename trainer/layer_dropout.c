@@ -1,5 +1,5 @@
 /* trainer/layer_dropout.c - zeroes each value with probability p while training, and scales the
- * rest by 1 / (1 - p), so that evaluation is the identity (Srivastava et al. 2014, in inverted form).
+ * rest by 1 / (1 - p), so that evaluation is the identity (Srivastava et al. 2014, inverted form).
  *
  * The random number of element i of (C, H, W, N) is number i of the stream (seed, RNG_DROPOUT +
  * (layer << 8), epoch, step).  They are kept for the backward pass: drawing them twice costs

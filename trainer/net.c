@@ -5,7 +5,7 @@
  *                  +-----------+---- dy, dx -------+
  *
  * Every layer has a y of its own, because backward passes read it.  Gradients of activations are
- * dead once the layer below has used them, so two blocks that change roles are enough: dy is in one,
+ * dead once the layer below has used them, so two blocks that change roles will do: dy is in one,
  * dx goes to the other. */
 #include "trainer/net.h"
 
