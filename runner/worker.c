@@ -1,0 +1,267 @@
+#include "runner/worker.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "runner/trial_log.h"
+
+#include <errno.h>
+#include <fcntl.h> // O_CLOEXEC
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { CHUNK = 1 << 16, STREAM_COUNT = 2 };
+
+struct stream {
+    uv_pipe_t pipe;
+    struct worker *worker;
+    bool is_stdout, at_end;
+    struct wire_splitter splitter;
+};
+
+struct worker {
+    uv_process_t process;
+    uv_timer_t grace;
+    struct stream stream[STREAM_COUNT];
+    int handles;      // not closed yet; the last one's callback frees the worker
+    bool has_process; // the handle was made
+    bool exited, paused, ended;
+    int exit_status, signal;
+    struct trial_log log;
+    struct worker_calls calls;
+    char chunk[CHUNK];
+};
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *handle) {
+    struct worker *w = handle->data;
+    if (--w->handles > 0) {
+        return;
+    }
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        wire_splitter_release(&w->stream[i].splitter);
+    }
+    trial_log_close(&w->log);
+    free(w);
+}
+
+static void close_handle(struct worker *w, void *handle) {
+    uv_handle_t *h = handle;
+    if (!uv_is_closing(h)) {
+        h->data = w;
+        uv_close(h, on_closed);
+    }
+}
+
+static void close_all(struct worker *w) {
+    if (w->has_process) {
+        close_handle(w, &w->process);
+    }
+    close_handle(w, &w->grace);
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        close_handle(w, &w->stream[i].pipe);
+    }
+}
+
+static void finish(struct worker *w) {
+    if (w->ended) {
+        return;
+    }
+    w->ended = true;
+    trial_log_flush(&w->log);
+    const struct worker_end end = {.exit_status = w->exit_status,
+                                   .signal = w->signal,
+                                   .log_cause = w->log.cause,
+                                   .tail = trial_log_tail(&w->log)};
+    w->calls.ended(w->calls.context, &end);
+    close_all(w);
+}
+
+static void finish_if_all_ended(struct worker *w) {
+    if (w->exited && w->stream[0].at_end && w->stream[1].at_end) {
+        finish(w);
+    }
+}
+
+/* ---- lines ---- */
+
+static void on_line(void *context, const char *text, size_t len, bool cut) {
+    struct stream *s = context;
+    struct worker *w = s->worker;
+    trial_log_line(&w->log, text, len, cut);
+    if (s->is_stdout) {
+        w->calls.line(w->calls.context, text, len, cut);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+    (void)suggested;
+    struct worker *w = ((struct stream *)handle->data)->worker;
+    *buf = uv_buf_init(w->chunk, CHUNK); // one read at a time: both streams can share it
+}
+
+static void end_stream(struct stream *s) {
+    s->at_end = true;
+    wire_end(&s->splitter, on_line, s);
+    trial_log_flush(&s->worker->log);
+    (void)uv_read_stop((uv_stream_t *)&s->pipe); // always succeeds
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+    struct stream *s = stream->data;
+    if (n > 0) {
+        wire_feed(&s->splitter, buf->base, (size_t)n, on_line, s);
+        trial_log_flush(&s->worker->log);
+    } else if (n < 0) { // 0: nothing there now
+        end_stream(s);
+        finish_if_all_ended(s->worker);
+    }
+}
+
+static void read_on(struct stream *s) {
+    if (!s->at_end && uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) != 0) {
+        end_stream(s); // not for a pipe that is open
+    }
+}
+
+void worker_pause(struct worker *w) {
+    w->paused = true;
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        (void)uv_read_stop((uv_stream_t *)&w->stream[i].pipe); // always succeeds
+    }
+}
+
+void worker_resume(struct worker *w) {
+    if (!w->paused) {
+        return;
+    }
+    w->paused = false;
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        read_on(&w->stream[i]);
+    }
+}
+
+/* ---- the process ---- */
+
+/* Somebody else holds the pipes.  Reading that is paused for the ledger's sake has not had its time. */
+static void on_grace(uv_timer_t *timer) {
+    struct worker *w = timer->data;
+    if (w->paused) {
+        (void)uv_timer_start(timer, on_grace, WORKER_GRACE_MS, 0); // fails while closing only
+        return;
+    }
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        if (!w->stream[i].at_end) {
+            end_stream(&w->stream[i]);
+        }
+    }
+    trial_log_note(&w->log, "the process is gone, but something still holds its output; not read");
+    finish(w);
+}
+
+static void on_process_end(uv_process_t *process, int64_t exit_status, int term_signal) {
+    struct worker *w = process->data;
+    w->exited = true;
+    w->signal = term_signal;
+    w->exit_status = term_signal != 0 ? -1 : (int)exit_status;
+    (void)uv_timer_start(&w->grace, on_grace, WORKER_GRACE_MS, 0); // fails while closing only
+    finish_if_all_ended(w);
+}
+
+void worker_signal(struct worker *w, int number) {
+    if (!w->exited) {
+        // ESRCH: it has ended, and on_process_end is on its way
+        (void)uv_process_kill(&w->process, number);
+    }
+}
+
+int worker_pid(const struct worker *w) {
+    return w->process.pid;
+}
+
+/* ---- starting ---- */
+
+/* A pipe whose reading end is the stream's; the child's end is `*child`. */
+static int open_stream(struct worker *w, struct stream *s, int *child, struct err *err) {
+    int fd[2];
+    if (pipe2(fd, O_CLOEXEC) != 0) {
+        return err_io(err, errno, "make a pipe");
+    }
+    int rc = uv_pipe_open(&s->pipe, fd[0]);
+    if (rc != 0) {
+        (void)close(fd[0]); // nothing was written through either
+        (void)close(fd[1]);
+        return err_set(err, ERR_IO, "open a pipe: %s", uv_strerror(rc));
+    }
+    s->pipe.data = s;
+    s->worker = w;
+    *child = fd[1];
+    return ERR_OK;
+}
+
+static int spawn(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
+                 const int child[STREAM_COUNT], struct err *err) {
+    uv_stdio_container_t stdio[] = {
+        {.flags = UV_IGNORE}, // becomes /dev/null
+        {.flags = UV_INHERIT_FD, .data.fd = child[0]},
+        {.flags = UV_INHERIT_FD, .data.fd = child[1]},
+    };
+    const uv_process_options_t options = {.exit_cb = on_process_end,
+                                          .file = spec->argv[0],
+                                          .args = spec->argv,
+                                          .env = spec->env,
+                                          .stdio_count = 3,
+                                          .stdio = stdio};
+    int rc = uv_spawn(loop, &w->process, &options);
+    w->process.data = w;
+    w->has_process = true; // also when it failed
+    w->handles++;
+    return rc == 0 ? ERR_OK : err_set(err, ERR_IO, "start %s: %s", spec->argv[0], uv_strerror(rc));
+}
+
+static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *calls) {
+    struct worker *w = mem_zalloc(1, sizeof *w);
+    w->calls = *calls;
+    w->log.fd = -1;
+    w->stream[0].is_stdout = true;
+    (void)uv_timer_init(loop, &w->grace); // these two always succeed
+    w->grace.data = w;
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        (void)uv_pipe_init(loop, &w->stream[i].pipe, 0);
+    }
+    w->handles = 1 + STREAM_COUNT;
+    return w;
+}
+
+/* Opens the log and the pipes and starts the program; what was opened is the worker's. */
+static int start(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
+                 int child[STREAM_COUNT], struct err *err) {
+    int rc = trial_log_open(&w->log, spec->log_path, spec->attempt, spec->log_limit, err);
+    for (int i = 0; i < STREAM_COUNT && rc == ERR_OK; i++) {
+        rc = open_stream(w, &w->stream[i], &child[i], err);
+    }
+    return rc == ERR_OK ? spawn(w, loop, spec, child, err) : rc;
+}
+
+int worker_start(struct worker **worker, uv_loop_t *loop, const struct worker_spec *spec,
+                 const struct worker_calls *calls, struct err *err) {
+    struct worker *w = new_worker(loop, calls);
+    int child[STREAM_COUNT] = {-1, -1};
+    int rc = start(w, loop, spec, child, err);
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        if (child[i] >= 0) {
+            (void)close(child[i]); // the child has its own
+        }
+    }
+    if (rc != ERR_OK) {
+        close_all(w);
+        return rc;
+    }
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        read_on(&w->stream[i]);
+    }
+    *worker = w;
+    return ERR_OK;
+}
