@@ -109,6 +109,11 @@ struct store_planned {
 int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
                     struct store_planned *planned, struct err *err);
 
+/* What store_put_point() would plan, without writing: any mode will do, and NULL is a store in which
+ * everything is new.  `repeated` is not known here. */
+int store_preview_point(struct store *store, const struct store_point *point,
+                        struct store_planned *planned, struct err *err);
+
 /* After the last point: points that the sweep had before and has no more leave its views; what they
  * measured is kept. */
 int store_end_plan(struct store *store, int64_t sweep_id, struct err *err);

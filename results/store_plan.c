@@ -415,3 +415,18 @@ int store_put_point(struct store *store, int64_t sweep_id, const struct store_po
     rc = rc == ERR_OK ? put_point(store, sweep_id, point, planned, err) : rc;
     return rc == ERR_OK ? rc : err_wrap(err, "put point \"%s\"", point->label);
 }
+
+int store_preview_point(struct store *store, const struct store_point *point,
+                        struct store_planned *planned, struct err *err) {
+    struct known known = {0};
+    int rc = store == NULL ? ERR_OK : find_known(store, point, &known, err);
+    if (rc != ERR_OK) {
+        return err_wrap(err, "look up point \"%s\"", point->label);
+    }
+    // A copy decides: nothing is written here.
+    *planned =
+        (struct store_planned){.trial = known.id,
+                               .plan = known.id == 0 ? PLAN_NEW : decide(&known, point->epochs),
+                               .epochs_done = (int)known.epochs_done};
+    return ERR_OK;
+}
