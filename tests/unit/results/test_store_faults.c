@@ -1,0 +1,262 @@
+/* What the store does when the disk is full, fails, or is slow to be freed by somebody else.
+ *
+ * The failing disk is a VFS between SQLite and the real one, which can fail writes and syncs, and which counts
+ * the syncs of the write-ahead log: the number of commits that can be lost is 0 only when each has one. */
+#include "results/store.h"
+
+#include "base/mem.h"
+#include "results/query.h"
+#include "results/store_internal.h"
+#include "tests/unit/results/store_fixture.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- a disk that fails on demand ---- */
+
+struct disk {
+    sqlite3_vfs vfs; // first: SQLite sees this
+    sqlite3_vfs *real;
+    sqlite3_io_methods methods;
+    int fail_write, fail_sync; // SQLite's code to fail with, 0: none
+    int wal_syncs;
+};
+struct file {
+    sqlite3_file base; // first
+    bool is_wal;
+    sqlite3_file *real;
+};
+
+static struct disk disk; // SQLite knows a VFS by its address for as long as the process lives
+
+static sqlite3_file *real_of(sqlite3_file *file) {
+    return ((struct file *)(void *)file)->real;
+}
+
+static int disk_close(sqlite3_file *file) {
+    sqlite3_file *real = real_of(file);
+    return real->pMethods == NULL ? SQLITE_OK : real->pMethods->xClose(real);
+}
+static int disk_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at) {
+    return real_of(file)->pMethods->xRead(real_of(file), to, n, at);
+}
+static int disk_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at) {
+    return disk.fail_write != 0 ? disk.fail_write
+                                : real_of(file)->pMethods->xWrite(real_of(file), from, n, at);
+}
+static int disk_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    return real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+static int disk_sync(sqlite3_file *file, int flags) {
+    disk.wal_syncs += ((struct file *)(void *)file)->is_wal;
+    return disk.fail_sync != 0 ? disk.fail_sync
+                               : real_of(file)->pMethods->xSync(real_of(file), flags);
+}
+static int disk_size(sqlite3_file *file, sqlite3_int64 *size) {
+    return real_of(file)->pMethods->xFileSize(real_of(file), size);
+}
+static int disk_lock(sqlite3_file *file, int level) {
+    return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+static int disk_unlock(sqlite3_file *file, int level) {
+    return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+static int disk_reserved(sqlite3_file *file, int *held) {
+    return real_of(file)->pMethods->xCheckReservedLock(real_of(file), held);
+}
+static int disk_control(sqlite3_file *file, int op, void *arg) {
+    return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
+}
+static int disk_sector(sqlite3_file *file) {
+    return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+static int disk_traits(sqlite3_file *file) {
+    return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+static int disk_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **at) {
+    return real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, at);
+}
+static int disk_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
+    return real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
+}
+static void disk_shm_barrier(sqlite3_file *file) {
+    real_of(file)->pMethods->xShmBarrier(real_of(file));
+}
+static int disk_shm_unmap(sqlite3_file *file, int remove) {
+    return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
+}
+
+static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out) {
+    (void)vfs;
+    struct file *f = (struct file *)(void *)file;
+    f->real = (sqlite3_file *)(void *)(f + 1);
+    f->is_wal = (flags & SQLITE_OPEN_WAL) != 0;
+    f->base.pMethods = &disk.methods;
+    return disk.real->xOpen(disk.real, name, f->real, flags, out);
+}
+
+static int disk_setup(void **state) {
+    disk.real = sqlite3_vfs_find(NULL);
+    disk.vfs = *disk.real;
+    disk.vfs.zName = "failing";
+    disk.vfs.szOsFile = (int)sizeof(struct file) + disk.real->szOsFile;
+    disk.vfs.xOpen = disk_open;
+    disk.methods = (sqlite3_io_methods){
+        2,           disk_close,   disk_read,     disk_write,       disk_truncate,  disk_sync,
+        disk_size,   disk_lock,    disk_unlock,   disk_reserved,    disk_control,   disk_sector,
+        disk_traits, disk_shm_map, disk_shm_lock, disk_shm_barrier, disk_shm_unmap, NULL,
+        NULL};
+    return sqlite3_vfs_register(&disk.vfs, 1) == SQLITE_OK ? fixture_setup(state) : -1;
+}
+
+static int disk_teardown(void **state) {
+    disk.fail_write = disk.fail_sync = 0;
+    int rc = fixture_teardown(state);
+    (void)sqlite3_vfs_unregister(&disk.vfs);
+    return rc;
+}
+
+/* ---- the disk's syncs ---- */
+
+static void every_commit_syncs_the_log(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 50);
+    for (int e = 1; e <= 50; e++) {
+        int before = disk.wal_syncs;
+        epoch(f, 1, 1, e, "a 1");
+        if (disk.wal_syncs <= before) {
+            print_error("epoch %d was committed with %d syncs\n", e, disk.wal_syncs - before);
+            fail();
+        }
+    }
+}
+
+/* ---- the disk fails ---- */
+
+static void expect_dead(struct fixture *f) {
+    struct query q;
+    expect_code(f, store_begin(f->store, &f->err), ERR_IO);
+    expect_message(f, "not used any more");
+    expect_code(f, query_open(&q, f->store, "SELECT 1", &f->err), ERR_IO);
+}
+
+static void fail_while_committing(struct fixture *f, int *fault) {
+    one_running_trial(f, 3);
+    epoch(f, 1, 1, 1, "a 1");
+    struct wire_record *record = mem_zalloc(1, sizeof *record);
+    record->epoch = 2;
+    enum store_epoch_result result;
+    begin(f);
+    expect_ok(f, store_put_epoch(f->store, 1, 1, record, true, &result, &f->err));
+    free(record);
+    *fault = fault == &disk.fail_sync ? SQLITE_IOERR_FSYNC : SQLITE_IOERR_WRITE;
+    expect_code(f, store_commit(f->store, &f->err), ERR_IO);
+    expect_message(f, f->dir);
+    *fault = 0; // the disk works again, but what it lost is unknown
+    expect_dead(f);
+    fixture_close(f);
+    fixture_open(f);
+    epoch(f, 1, 1, 3, "a 3");
+    expect_shell(f, "SELECT epoch, value FROM curves; PRAGMA integrity_check;",
+                 "1|1.0\n3|3.0\nok\n");
+}
+
+static void a_failed_sync_ends_the_use_of_the_connection(void **state) {
+    fail_while_committing(*state, &disk.fail_sync);
+}
+
+static void a_failed_write_ends_the_use_of_the_connection(void **state) {
+    fail_while_committing(*state, &disk.fail_write);
+}
+
+/* ---- no space left ---- */
+
+static void a_full_disk_rolls_back_and_can_be_tried_again(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    epoch(f, 1, 1, 1, "a 1");
+    struct wire_record *record = mem_zalloc(1, sizeof *record);
+    record->epoch = 2;
+    record->metric_count = 1;
+    strcpy(record->metrics[0].name, "b");
+    enum store_epoch_result result;
+    for (int full = 1; full >= 0; full--) {
+        begin(f);
+        expect_ok(f, store_put_epoch(f->store, 1, 1, record, true, &result, &f->err));
+        disk.fail_write = full ? SQLITE_FULL : 0; // what ENOSPC is to SQLite
+        expect_code(f, store_commit(f->store, &f->err), full ? ERR_FULL : ERR_OK);
+        disk.fail_write = 0;
+        expect_shell(f, "SELECT epoch, metric FROM curves;", full ? "1|a\n" : "1|a\n2|b\n");
+    }
+    free(record);
+}
+
+static void a_limit_of_pages_fails_inside_the_transaction(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    epoch(f, 1, 1, 1, "a 1");
+    expect_ok(f, store_exec(f->store, "PRAGMA max_page_count = 1", &f->err)); // no page more
+    char *text = mem_zalloc(1 << 20, 1);
+    memset(text, 'x', (1 << 20) - 1);
+    struct store_end e = {.status = TRIAL_FAILED, .reason = "exit", .log_tail = text};
+    begin(f);
+    expect_code(f, store_end_attempt(f->store, 1, 1, &e, &f->err), ERR_FULL);
+    expect_code(f, store_commit(f->store, &f->err), ERR_RANGE); // it is rolled back already
+    expect_shell(f, "SELECT status FROM trials;", "running\n");
+
+    expect_ok(f, store_exec(f->store, "PRAGMA max_page_count = 100000", &f->err));
+    begin(f);
+    expect_ok(f, store_end_attempt(f->store, 1, 1, &e, &f->err));
+    commit(f);
+    expect_shell(f, "SELECT status, length(log_tail) FROM trials JOIN failures USING (trial);",
+                 "failed|1048575\n");
+    free(text);
+}
+
+/* ---- somebody else writes ---- */
+
+static void *commit_later(void *db) {
+    (void)usleep(300000);
+    return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? db : NULL;
+}
+
+static void the_writer_waits_for_a_lock(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    char *path = mem_printf("%s/results.db", f->dir);
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    free(path);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, commit_later, other), 0);
+    epoch(f, 1, 1, 1, "a 1");
+    void *committed;
+    assert_int_equal(pthread_join(thread, &committed), 0);
+    assert_ptr_equal(committed, other);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    expect_shell(f, "SELECT value FROM curves;", "1.0\n");
+}
+
+#define WITH_DISK(test) cmocka_unit_test_setup_teardown(test, disk_setup, disk_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_DISK(every_commit_syncs_the_log),
+        WITH_DISK(a_failed_sync_ends_the_use_of_the_connection),
+        WITH_DISK(a_failed_write_ends_the_use_of_the_connection),
+        WITH_DISK(a_full_disk_rolls_back_and_can_be_tried_again),
+        WITH_DISK(a_limit_of_pages_fails_inside_the_transaction),
+        WITH_DISK(the_writer_waits_for_a_lock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
