@@ -23,6 +23,8 @@ void KERNEL(dropout)(float *y, const float *x, const uint32_t *random, float p, 
 enum { TILE = 16 };
 
 typedef uint8_t byte_row __attribute__((vector_size(TILE), may_alias, aligned(1)));
+typedef uint16_t half_row __attribute__((vector_size(TILE * sizeof(uint16_t))));
+typedef int32_t int_row __attribute__((vector_size(TILE * sizeof(int32_t))));
 typedef float float_row __attribute__((vector_size(TILE * sizeof(float)), may_alias, aligned(64)));
 
 /* rows[i][j] -> rows[j][i]: four rounds, each of which interleaves row i with row i + 8. */
@@ -56,7 +58,9 @@ static void gather_tile(float *x, const uint8_t *const samples[TILE], size_t at,
     }
     transpose(rows);
     for (int f = 0; f < features; f++) {
-        const float_row value = __builtin_convertvector(rows[f], float_row);
+        const half_row half = __builtin_convertvector(rows[f], half_row); // steps: see isa.h
+        const float_row value =
+            __builtin_convertvector(__builtin_convertvector(half, int_row), float_row);
         *(float_row *)(x + f * (ptrdiff_t)N) = value / 255.0f;
     }
 }

@@ -43,6 +43,7 @@ enum { LANES = KERNEL_LANES, REGISTERS = KERNEL_REGISTERS };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * sizeof(int32_t)), may_alias));
+typedef uint16_t hvec __attribute__((vector_size(LANES * sizeof(uint16_t))));
 typedef uint8_t bvec __attribute__((vector_size(LANES), may_alias));
 
 /* The same at any address, for parameters. */
@@ -85,6 +86,15 @@ KERNEL_INLINE vec vec_kept(vec v) {
 /* a where the mask is set, b elsewhere. */
 KERNEL_INLINE vec vec_pick(ivec mask, vec a, vec b) {
     return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
+}
+
+/* Bytes to integers and back, a doubling at a time: in one step gcc 12 goes lane by lane. */
+KERNEL_INLINE ivec ivec_load_bytes(const uint8_t *from) {
+    return __builtin_convertvector(__builtin_convertvector(*(const bvec *)from, hvec), ivec);
+}
+
+KERNEL_INLINE void ivec_store_bytes(uint8_t *to, ivec v) {
+    *(bvec *)to = __builtin_convertvector(__builtin_convertvector(v, hvec), bvec);
 }
 
 /* Sum of the lanes, by halves: a fixed order. */

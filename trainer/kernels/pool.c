@@ -39,7 +39,7 @@ static void window_max(float *y, uint8_t *arg, const float *x, struct windows w)
             }
         }
         vec_store(y + n, best);
-        *(bvec *)(arg + n) = __builtin_convertvector(winner, bvec);
+        ivec_store_bytes(arg + n, winner);
     }
 }
 
@@ -89,7 +89,7 @@ KERNEL_INLINE void window_share(float *dx, const float *dy, const uint8_t *arg, 
         vec grad = vec_load(dy + n);
         ivec winner = ivec_all(0);
         if (arg) {
-            winner = __builtin_convertvector(*(const bvec *)(arg + n), ivec);
+            winner = ivec_load_bytes(arg + n);
         } else {
             grad /= count;
         }

@@ -98,7 +98,7 @@ void KERNEL(maxout_forward)(float *y, uint8_t *arg, const float *x, int C, int p
                 winner = (wins & ivec_all(j)) | (~wins & winner);
             }
             vec_store(y + i, best);
-            *(bvec *)(arg + i) = __builtin_convertvector(winner, bvec);
+            ivec_store_bytes(arg + i, winner);
         }
         x += (size_t)pieces * M;
         y += M;
@@ -112,7 +112,7 @@ void KERNEL(maxout_backward)(float *dx, const float *dy, const uint8_t *arg, int
     for (int c = 0; c < C; c++) {
         for (int j = 0; j < pieces; j++) {
             for (size_t i = 0; i < M; i += LANES) {
-                const ivec winner = __builtin_convertvector(*(const bvec *)(arg + i), ivec);
+                const ivec winner = ivec_load_bytes(arg + i);
                 vec_store(dx + i, vec_pick(winner == ivec_all(j), vec_load(dy + i), zero));
             }
             dx += M;
