@@ -1,13 +1,19 @@
 /* trainer/kernels/kernels.h - the inner loops, compiled once per instruction set.
  *
  * The sources of this folder are built for x86-64-v2, -v3 and -v4 (plain on other machines) with
- * -DKERNELS_ISA=<suffix>; kernels_get() picks the best set that the processor runs, once.  Results
- * differ in the last bits between sets (the width of sums, fused multiply-add) and repeat exactly
- * within one; BESOM_KERNELS=v2|v3|v4 pins it.
+ * -DKERNELS_ISA=<suffix>; kernels_get() names the best set that the processor runs.
  *
- * Tensors are float32, batch innermost; N is a multiple of 16 everywhere, all pointers to
- * activations are 64-byte aligned.  No kernel allocates or fails.  Each has a naive double-precision
- * twin in trainer/kernels/reference.h that tests compare it with. */
+ * Common to all kernels
+ *   1. Tensors are float32, batch innermost; N is a multiple of 16; activations, their gradients and
+ *      the scratch start on a multiple of 64 bytes.  Parameters, their gradients and the state of
+ *      optimizers may start anywhere.
+ *   2. No kernel allocates or fails; nothing is read or written outside the shapes stated.
+ *   3. Outputs are overwritten, and share no memory with inputs unless it says so.
+ *   4. The order of every sum is fixed: a call repeats to the bit.  Between sets the last bits differ
+ *      (width of sums, fused multiply-add); BESOM_KERNELS=v2|v3|v4 pins one.
+ *   5. A NaN that goes in comes out, as in PyTorch: also through relu, maximum and dropout.
+ * Each kernel has a naive double-precision twin in trainer/kernels/reference.h that tests compare it
+ * with; the formulas, and where they were published, are in the .c files. */
 #ifndef TRAINER_KERNELS_KERNELS_H
 #define TRAINER_KERNELS_KERNELS_H
 
@@ -35,8 +41,10 @@ struct kernels {
     const char *name; // "x86-64-v4"
 
     /* y[k,p,q,n] = b[k] + sum over c,r,s of w[k,c,r,s] * x[c, p*stride + r - pad, q*stride + s - pad, n]
-     *     y (K,P,Q,N) out   x (C,H,W,N) in   w (K,C,R,S) in   b (K) in
-     *     scratch (conv2d_scratch_len floats) */
+     *     y (K,P,Q,N) out   x (C,H,W,N) in; reads as 0 outside   w (K,C,R,S) in   b (K) in
+     *     scratch (conv2d_scratch_len floats), nothing of value before or after
+     * A cross-correlation: w is not flipped.  Any stride, padding and filter.  Cost of each of the
+     * three: 2*N*K*C*R*S*P*Q flop; a sample's y is the same to the bit in a batch of any size. */
     void (*conv2d_forward)(float *y, const float *x, const float *w, const float *b, float *scratch,
                            const struct conv2d_shape *shape);
     /* dx (C,H,W,N), overwritten, from dy (K,P,Q,N) */
@@ -46,7 +54,8 @@ struct kernels {
     void (*conv2d_backward_weight)(float *dw, float *db, const float *dy, const float *x,
                                    float *scratch, const struct conv2d_shape *shape);
 
-    /* `arg` (C,P,Q,N): which of the kernel*kernel inputs won, the first in row order on a tie */
+    /* x, dx (C,H,W,N); y, dy (C,P,Q,N).  `arg` (C,P,Q,N), 16-byte aligned: which of the kernel*kernel
+     * inputs won, the first in row order on a tie; so kernel is at most 16 */
     void (*maxpool_forward)(float *y, uint8_t *arg, const float *x, const struct pool_shape *shape);
     void (*maxpool_backward)(float *dx, const float *dy, const uint8_t *arg,
                              const struct pool_shape *shape);
@@ -54,17 +63,19 @@ struct kernels {
     void (*avgpool_backward)(float *dx, const float *dy, const struct pool_shape *shape);
 
     /* Elementwise over n values (n a multiple of 16); y may be x.  sigmoid, tanh, relu, leaky_relu,
-     * elu only. */
+     * elu only.  Within 1 ulp of exp, expm1 and tanh. */
     void (*activation_forward)(float *y, const float *x, size_t n,
                                const struct activation_spec *spec);
-    /* dx from dy and from the output y alone: each of the five derivatives is a function of y */
+    /* dx from dy and from the output y alone: each of the five derivatives is a function of y, as
+     * long as negative_slope and alpha are not negative.  dx may be dy. */
     void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n,
                                 const struct activation_spec *spec);
-    /* slope (C), one a channel; x, y (C, M) with M = H*W*N */
+    /* slope (C), one a channel; x, y (C, M) with M = H*W*N.  dx may be dy. */
     void (*prelu_forward)(float *y, const float *x, const float *slope, int C, size_t M);
     void (*prelu_backward)(float *dx, float *dslope, const float *dy, const float *x,
                            const float *slope, int C, size_t M);
-    /* y (C, M) = max over j < pieces of x (C*pieces, M) at channel c*pieces + j; arg (C, M) */
+    /* y (C, M) = max over j < pieces of x (C*pieces, M) at channel c*pieces + j; arg (C, M), 16-byte
+     * aligned: the j that won, the first on a tie; so pieces is at most 256 */
     void (*maxout_forward)(float *y, uint8_t *arg, const float *x, int C, int pieces, size_t M);
     void (*maxout_backward)(float *dx, const float *dy, const uint8_t *arg, int C, int pieces,
                             size_t M);
@@ -76,15 +87,17 @@ struct kernels {
     /* Cross-entropy of softmax(logits) against labels, over the first n of N columns.
      *     logits (classes, N)   dlogits (classes, N) or NULL: (softmax - onehot) / n, 0 past n
      * Adds to *loss_sum (nats, each sample's in double, in column order) and *correct (the largest
-     * logit, the first on a tie, is the label; a NaN is never correct). */
+     * logit, the first on a tie, is the label; a NaN is never correct).  labels (n), each below
+     * `classes`; logits past n may be anything. */
     void (*softmax_xent)(float *dlogits, const float *logits, const uint8_t *labels, int classes,
                          int N, int n, double *loss_sum, int64_t *correct);
 
-    /* y = x * mask / (1 - p), mask from n 32-bit random numbers: kept where r >= p * 2^32 */
+    /* y = x * mask / (1 - p), mask from n 32-bit random numbers: kept where r >= p * 2^32.  p in
+     * [0, 1); any n; y may be x.  The gradient is the same call on dy. */
     void (*dropout)(float *y, const float *x, const uint32_t *random, float p, size_t n);
 
     /* Bytes to floats, gathered and transposed: x[f, i] = bytes[index[i]*features + f] / 255 for
-     * i < n, 0 for n <= i < N */
+     * i < n, 0 for n <= i < N.  x (features, N); correctly rounded. */
     void (*gather)(float *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                    int N);
 
@@ -97,16 +110,18 @@ struct kernels {
     void (*adam)(float *w, const float *g, float *m, float *s, size_t n, float step_size,
                  float beta1, float beta2, float bias_correction2_sqrt, float eps);
 
-    /* sum of x^2 in double, in an order that depends on n alone */
+    /* sum of x^2 in double, in an order that depends on n alone: the same bits in every set */
     double (*sum_squares)(const float *x, size_t n);
     /* y += a * x */
     void (*axpy)(float *y, const float *x, float a, size_t n);
 };
 
-/* Floats of scratch that the three convolution kernels need for a shape. */
+/* Floats of scratch that the three convolution kernels need for a shape, whatever the set. */
 size_t conv2d_scratch_len(const struct conv2d_shape *shape);
 
-/* The best set for this processor, or the one that BESOM_KERNELS names.  Never NULL. */
+/* The best set for this processor, or the one that BESOM_KERNELS names ("v3", "x86-64-v3"); a name
+ * of no set that runs here is as good as none.  Never NULL; static storage.  Reads the environment at
+ * every call: callers keep the pointer. */
 const struct kernels *kernels_get(void);
 
 /* Every set that this processor runs, best first, for tests: returns how many (at most 4). */
