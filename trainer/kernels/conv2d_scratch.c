@@ -1,3 +1,4 @@
+/* trainer/kernels/conv2d_scratch.c - one size of scratch for every set.  Compiled once. */
 #include "trainer/kernels/conv2d.h"
 
 /* Forward and backward data pack the weights; backward weight keeps a vector of partial sums for

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Calls visit(window at c,p,q) in that order: offsets of y and of the window's first pixel. */
+/* How the pixels of a window lie in memory, in floats. */
 struct windows {
     ptrdiff_t row;  // from a pixel to the one below
     ptrdiff_t step; // from a pixel to the one beside it
