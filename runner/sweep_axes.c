@@ -86,15 +86,16 @@ static void check_paths(struct sweep_reader *reader) {
     }
 }
 
-/* A path after every path that it lies in, else as in the file. */
+/* A path after every path that it lies in, else as in the file.  Each axis goes to the end, or in front of
+ * the first that lies in it: what it lies in itself is in front of that one already. */
 static void order_axes(struct sweep *sweep) {
     for (int i = 0; i < sweep->axis_count; i++) {
-        int at = i;
-        size_t len = strlen(sweep->axes[i].path);
-        while (at > 0 && strlen(sweep->axes[sweep->apply[at - 1]].path) > len) {
-            sweep->apply[at] = sweep->apply[at - 1];
-            at--;
+        int at = 0;
+        while (at < i &&
+               !sweep_path_within(sweep->axes[sweep->apply[at]].path, sweep->axes[i].path)) {
+            at++;
         }
+        memmove(sweep->apply + at + 1, sweep->apply + at, (size_t)(i - at) * sizeof *sweep->apply);
         sweep->apply[at] = i;
     }
 }
