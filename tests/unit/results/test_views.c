@@ -178,7 +178,7 @@ static void nearly_equal_replicates_keep_their_digits(void **state) {
 static void minimizing_ranks_the_smallest_first(void **state) {
     struct fixture *f = *state;
     static const double values[3][2] = {{3, 2}, {1, 4}, {2.5, 2}};
-    static const char *const labels[] = {"a", "b", "c"};
+    static const char *const labels[] = {"z", "b", "a"};
     int64_t id = sweep(f, "s", "[\"x\"]", "val_accuracy", false);
     for (int i = 0; i < 3; i++) {
         char params[32];
@@ -193,9 +193,9 @@ static void minimizing_ranks_the_smallest_first(void **state) {
                  "SELECT rank, label, mean, best_trial FROM leaderboard;"
                  "SELECT trial, best_value, best_epoch FROM trials;"
                  "SELECT x, val_accuracy_best FROM sweep_s;",
-                 "1|b|1.0|2\n2|a|2.0|1\n3|c|2.0|3\n" // a before c: the lower trial
+                 "1|b|1.0|2\n2|z|2.0|1\n3|a|2.0|3\n" // z before a: the lower trial
                  "1|2.0|2\n2|1.0|1\n3|2.0|2\n"
-                 "a|2.0\nb|1.0\nc|2.0\n");
+                 "z|2.0\nb|1.0\na|2.0\n");
 }
 
 static void a_value_that_is_nan_is_never_on_the_leaderboard(void **state) {
@@ -292,23 +292,43 @@ static void a_new_metric_gets_columns_at_once(void **state) {
                  "1|running|adam|1|0.5|0.3|1.0|3.0|0.25|0.5|3.0|1.0\n");
 }
 
+/* Nothing that the store remembers may outlive the rows it stands for. */
 static void a_metric_goes_when_its_transaction_is_rolled_back(void **state) {
     struct fixture *f = *state;
     one_running_trial(f, 3);
     struct wire_record *record = mem_zalloc(1, sizeof *record);
-    record->epoch = 1;
     record->metric_count = 1;
     strcpy(record->metrics[0].name, "fleeting");
     enum store_epoch_result result;
     begin(f);
-    expect_ok(f, store_put_epoch(f->store, 1, 1, record, true, &result, &f->err));
+    for (record->epoch = 1; record->epoch <= 2; record->epoch++) {
+        expect_ok(f, store_put_epoch(f->store, 1, 1, record, true, &result, &f->err));
+    }
     store_rollback(f->store);
+    free(record);
     expect_columns(f, "sweep_s",
                    "trial status optimizer replicate val_accuracy_best val_accuracy_last");
     epoch(f, 1, 1, 1, "other 1 fleeting 2");
     expect_shell(f, "SELECT metric, value FROM curves; SELECT fleeting_best FROM sweep_s;",
                  "other|1.0\nfleeting|2.0\n2.0\n");
-    free(record);
+}
+
+/* The metrics that a shared trial has brought along are columns of the second sweep, too. */
+static void a_shared_trial_brings_its_metrics_along(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 1);
+    epoch(f, 1, 1, 1, "val_accuracy 0.5 train_loss 2");
+    end(f, 1, 1, TRIAL_COMPLETE, NULL);
+    int64_t id = sweep(f, "t", "[]", "val_accuracy", true);
+    (void)point(f, id, "a", "", "{}", 1, 1);
+    end_plan(f, id);
+    expect_columns(f, "sweep_t",
+                   "trial status replicate val_accuracy_best val_accuracy_last train_loss_best "
+                   "train_loss_last");
+    attempt(f, 1, 2);
+    epoch(f, 1, 2, 2, "later 3"); // and what it measures from now on
+    expect_shell(f, "SELECT later_best FROM sweep_t; SELECT later_best FROM sweep_s;",
+                 "3.0\n3.0\n");
 }
 
 /* A trainer that invents a name for each epoch gets rows, but not a view without bounds. */
@@ -357,6 +377,7 @@ int main(void) {
         WITH_STORE(odd_names_of_axes_and_metrics_are_columns),
         WITH_STORE(a_new_metric_gets_columns_at_once),
         WITH_STORE(a_metric_goes_when_its_transaction_is_rolled_back),
+        WITH_STORE(a_shared_trial_brings_its_metrics_along),
         WITH_STORE(the_number_of_columns_is_bounded),
         WITH_STORE(the_axis_that_a_plan_adds_gets_a_column),
     };
