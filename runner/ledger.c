@@ -20,6 +20,11 @@ struct ledger {
     struct store *store; // the thread's alone
     int64_t sweep_id;
     struct wire_record record; // the thread's: epochs are unpacked into it
+    struct refused {           // the thread's: attempts that differ, until they end
+        int64_t trial;
+        int attempt;
+    } * refused;
+    int refused_count;
     struct ledger_calls calls;
     uv_thread_t thread;
     uv_async_t async;
@@ -135,16 +140,6 @@ void ledger_unpack(const struct ledger_item *item, struct wire_record *record) {
 
 /* ---- applying, on the thread ---- */
 
-static int apply_begin(struct ledger *l, struct ledger_item *item, struct err *err) {
-    store_job_release(&item->begin.job); // of a batch that was rolled back
-    int rc = store_get_job(l->store, l->sweep_id, item->trial, &item->begin.job, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    item->attempt = item->begin.job.attempts + 1;
-    return store_begin_attempt(l->store, item->trial, item->attempt, item->begin.slot, err);
-}
-
 /* One value of the first row that `sql` gives for this trial and attempt, as text; NULL without a row. */
 static int ask(struct ledger *l, const struct ledger_item *item, const char *sql, char **answer,
                struct err *err) {
@@ -164,6 +159,24 @@ static int ask(struct ledger *l, const struct ledger_item *item, const char *sql
     return rc < 0 ? rc : ERR_OK;
 }
 
+static int apply_begin(struct ledger *l, struct ledger_item *item, struct err *err) {
+    store_job_release(&item->begin.job); // of a batch that was rolled back
+    char *paused;
+    int rc = store_get_job(l->store, l->sweep_id, item->trial, &item->begin.job, err);
+    rc = rc == ERR_OK ? ask(l, item,
+                            "SELECT 1 FROM trial WHERE id = ?1 AND status = 'paused'"
+                            " AND ?2 IS NOT NULL",
+                            &paused, err)
+                      : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    item->begin.was_paused = paused != NULL;
+    free(paused);
+    item->attempt = item->begin.job.attempts + 1;
+    return store_begin_attempt(l->store, item->trial, item->attempt, item->begin.slot, err);
+}
+
 static int apply_start(struct ledger *l, struct ledger_item *item, struct err *err) {
     free(item->start.before);
     int rc = ask(l, item,
@@ -175,16 +188,46 @@ static int apply_start(struct ledger *l, struct ledger_item *item, struct err *e
                         : rc;
 }
 
+/* Its place in the list of refused attempts, or -1. */
+static int find_refused(const struct ledger *l, const struct ledger_item *item) {
+    for (int i = 0; i < l->refused_count; i++) {
+        if (l->refused[i].trial == item->trial && l->refused[i].attempt == item->attempt) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void refuse(struct ledger *l, struct ledger_item *item, const struct err *err) {
+    item->epoch.differs = mem_strdup(err->msg);
+    l->refused = mem_resize(l->refused, (size_t)l->refused_count + 1, sizeof *l->refused);
+    l->refused[l->refused_count++] = (struct refused){item->trial, item->attempt};
+}
+
+/* Attempts that have ended send no more epochs.  After the commit: a batch may be applied twice. */
+static void forget_refused(struct ledger *l, const struct list *batch) {
+    for (const struct ledger_item *item = batch->first; item != NULL; item = item->next) {
+        int at = item->kind == LEDGER_END ? find_refused(l, item) : -1;
+        if (at >= 0) {
+            l->refused[at] = l->refused[--l->refused_count];
+        }
+    }
+}
+
 static int apply_epoch(struct ledger *l, struct ledger_item *item, struct err *err) {
     free(item->epoch.differs);
     item->epoch.differs = NULL;
+    item->epoch.dropped = find_refused(l, item) >= 0;
+    if (item->epoch.dropped) {
+        return ERR_OK;
+    }
     ledger_unpack(item, &l->record);
     int rc = store_put_epoch(l->store, item->trial, item->attempt, &l->record,
                              item->epoch.deterministic, &item->epoch.result, err);
     if (rc != ERR_DIFFERS) {
         return rc;
     }
-    item->epoch.differs = mem_strdup(err->msg);
+    refuse(l, item, err);
     return ERR_OK; // the trial's trouble, not the storage's
 }
 
@@ -225,6 +268,7 @@ static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
 }
 
 static int write_batch(struct ledger *l, const struct list *batch, struct err *err) {
+    int refused_before = l->refused_count;
     int rc = store_begin(l->store, err);
     if (rc != ERR_OK) {
         return rc;
@@ -233,8 +277,11 @@ static int write_batch(struct ledger *l, const struct list *batch, struct err *e
         rc = apply(l, item, err);
     }
     rc = rc == ERR_OK ? store_commit(l->store, err) : rc;
-    if (rc != ERR_OK) {
+    if (rc == ERR_OK) {
+        forget_refused(l, batch);
+    } else {
         store_rollback(l->store);
+        l->refused_count = refused_before;
     }
     return rc;
 }
@@ -312,7 +359,7 @@ static void run(void *arg) {
                 list_add(&l->done, item);
             }
         } else {
-            list_clear(&batch); // invariant 4
+            list_clear(&batch); // invariant 5
             if (!failed) {
                 l->failed = true;
                 l->err = err;
@@ -372,6 +419,7 @@ static int start_thread(struct ledger *l) {
 static void on_closed(uv_handle_t *handle) {
     struct ledger *l = handle->data;
     wire_record_release(&l->record);
+    free(l->refused);
     uv_cond_destroy(&l->changed);
     uv_mutex_destroy(&l->mutex);
     free(l);

@@ -13,7 +13,8 @@
  *   1. Items are applied in the order in which they were pushed.
  *   2. `ack` is called on the main thread, after the commit.  No ack, no promise.
  *   3. A batch is applied wholly or not at all: when the disk is full it is rolled back and tried again.
- *   4. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
+ *   4. Of an attempt that was found to differ from what is stored no later epoch is written.
+ *   5. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
  *      is called once. */
 #ifndef RUNNER_LEDGER_H
 #define RUNNER_LEDGER_H
@@ -55,6 +56,7 @@ struct ledger_item {
     union {
         struct {
             int slot;
+            bool was_paused;      // out
             struct store_job job; // out; `ack` may take its strings by zeroing it
         } begin;
         struct {
@@ -68,8 +70,9 @@ struct ledger_item {
             double seconds, samples_per_second;
             int metric_count;
             struct wire_metric *metrics;
-            enum store_epoch_result result; // out, unless it differs
+            enum store_epoch_result result; // out, of one that was written
             char *differs;                  // out: how the stored bits differ; NULL
+            bool dropped;                   // out: not written, as an earlier one differs
         } epoch;
         struct {
             int epochs_done; // out: contiguous from 1

@@ -1,8 +1,17 @@
 /* runner/run.h - the scheduler: a pool of slots, a trial in each, on one libuv loop.
  *
- *     plan -> queue of trials -> slot: begin attempt -> COMMIT -> spawn -> lines -> ledger -> COMMIT
- *                                  ^                                                        |
- *                                  +---------------- judge <- process ended, pipes at end <-+--> observer
+ *     plan -> queue of trials -> slot: begin attempt -> COMMIT -> spawn -> lines -> ledger -> COMMIT -> observer
+ *                                  ^                                |
+ *                                  |              process ended, pipes at their end
+ *                                  |                                v
+ *                                  +-- again -- COMMIT <- judge <- which epochs are there?
+ *
+ * Signals while it runs (those that are ignored when it begins stay so; SIGPIPE is ignored):
+ *
+ *     SIGINT, SIGTERM, SIGHUP   no trial is started any more; workers get SIGTERM, to save and leave
+ *     SIGINT after any of them  workers are killed at once; RUN_STOP_GRACE_MS later they are anyway
+ *     SIGTSTP                   workers are stopped, then the runner; the pause does not count as time
+ *     SIGUSR1                   RUN_STATUS
  *
  * Threads: the main thread owns the loop, the slots and the processes (PR_SET_PDEATHSIG fires when the
  * forking thread ends, so it is the main one that forks); the ledger's thread owns the writing
@@ -28,13 +37,26 @@
 
 struct err;
 
-enum { RUN_SLOT_MAX = 1024, RUN_LOG_MAX = 64 << 20 /* bytes of a trial's log */ };
+enum {
+    RUN_SLOT_MAX = 1024,
+    RUN_LOG_MAX = 64 << 20,     // bytes of a trial's log
+    RUN_STOP_GRACE_MS = 30000,  // to save and leave, before a worker that was asked to is killed
+    RUN_KILL_GRACE_MS = 15000,  // for the shim to have killed all, before it is killed itself
+    RUN_TICK_MS = 100,          // between two RUN_TICK
+    RUN_QUEUED_ROWS_MAX = 1024, // of one worker, waiting for their commit: no more is read until
+    RUN_QUEUED_ROWS_MIN = 256,  // so few are left
+    RUN_QUEUED_BYTES_MAX = 4 << 20,
+};
 
 /* --halt never | now,fail=N | soon,fail=N | soon,fail=P% | now,fail=P% */
 struct run_halt {
-    enum { HALT_NEVER, HALT_SOON, HALT_NOW } when; // soon: no new trials; now: running ones are stopped
-    int64_t fail;                                   // that many failed trials
-    double percent;                                 // or that share of the sweep; 0: `fail` counts
+    enum {
+        HALT_NEVER,
+        HALT_SOON,
+        HALT_NOW
+    } when;         // soon: no new trials; now: running ones are stopped
+    int64_t fail;   // that many failed trials
+    double percent; // or that share of the sweep; 0: `fail` counts
 };
 int run_parse_halt(struct run_halt *halt, const char *text, struct err *err);
 
@@ -43,6 +65,7 @@ struct run_options {
     int jobs;    // slots; 0: the processors that this process may use
     int retries; // -1: the sweep's
     struct run_halt halt;
+    const char *shim; // the program besom-shim; NULL: beside this program, else in PATH
 };
 
 /* ---- what the observer sees ---- */
@@ -60,9 +83,9 @@ struct run_slot_view {
 
 struct run_view {
     const struct sweep *sweep;
-    int64_t total;                       // trials of the sweep
-    int64_t complete, failed, paused;    // of the whole sweep, earlier runs included
-    int64_t complete_now, failed_now;    // of this run
+    int64_t total;                    // trials of the sweep
+    int64_t complete, failed, paused; // of the whole sweep, earlier runs included
+    int64_t complete_now, failed_now; // of this run
     int running, slot_count;
     const struct run_slot_view *slots;
     bool has_best;

@@ -1,0 +1,318 @@
+#include "runner/run.h"
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "runner/ledger.h"
+#include "runner/program.h"
+#include "runner/run_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the clock and the observer ---- */
+
+uint64_t run_clock(const struct run *run) {
+    return uv_hrtime() - run->paused_ns;
+}
+
+double run_seconds_since(const struct run *run, uint64_t start_ns) {
+    return (double)(run_clock(run) - start_ns) * 1e-9;
+}
+
+static int count_running(const struct run *run) {
+    int n = 0;
+    for (int i = 0; i < run->slot_count; i++) {
+        n += run->slot_views[i].busy;
+    }
+    return n;
+}
+
+void run_emit(struct run *run, const struct run_event *event) {
+    const struct progress *p = &run->progress;
+    struct run_view *v = &run->view;
+    v->total = p->total;
+    v->complete = p->complete;
+    v->failed = p->failed;
+    v->paused = p->paused;
+    v->complete_now = p->complete_now;
+    v->failed_now = p->failed_now;
+    v->has_best = p->has_best;
+    v->best = p->best;
+    v->best_label = p->best_label;
+    v->running = count_running(run);
+    v->elapsed_s = run_seconds_since(run, run->start_ns);
+    v->eta_s = progress_eta(p);
+    v->stopping = run->stopping;
+    if (run->observer != NULL) {
+        run->observer(run->context, event, v);
+    }
+}
+
+void run_warn(struct run *run, int64_t trial, const char *fmt, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args); // a long one is cut
+    va_end(args);
+    run_emit(run, &(struct run_event){.kind = RUN_WARNING, .trial = trial, .message = text});
+}
+
+/* ---- the pool ---- */
+
+void run_slot_is_idle(struct run *run, struct slot *slot) {
+    bool more = run->next < run->plan->queue_count;
+    if (more && !run->stopping && !run->draining && !run->failed) {
+        slot_run(slot, run->plan->queue[run->next++]);
+    }
+}
+
+static bool is_busy(const struct run *run) {
+    for (int i = 0; i < run->slot_count; i++) {
+        if (run->slots[i].state != SLOT_IDLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- stopping ---- */
+
+static void on_grace(uv_timer_t *timer) {
+    struct run *run = timer->data;
+    if (!run->killing) {
+        run_kill(run);
+        return;
+    }
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_signal(&run->slots[i],
+                    SIGKILL); // the shim hangs; the kernel kills the trainer with it
+    }
+}
+
+void run_kill(struct run *run) {
+    run->killing = true;
+    // These timers fail while closing only.
+    (void)uv_timer_start(&run->grace, on_grace, RUN_KILL_GRACE_MS, RUN_KILL_GRACE_MS);
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_kill(&run->slots[i]);
+    }
+}
+
+void run_stop(struct run *run, int signal, const char *why) {
+    if (run->stopping) {
+        return;
+    }
+    run->stopping = true;
+    run->signal = signal;
+    (void)uv_timer_start(&run->grace, on_grace, RUN_STOP_GRACE_MS, RUN_STOP_GRACE_MS);
+    int running = count_running(run);
+    char message[256];
+    (void)snprintf(message, sizeof message, "stopping: %d trial%s %s (%s)", running,
+                   running == 1 ? "" : "s", running == 1 ? "saves its state" : "save their state",
+                   why); // a long one is cut
+    run_emit(run, &(struct run_event){.kind = RUN_STOPPING, .message = message});
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_ask_to_stop(&run->slots[i]);
+    }
+}
+
+static bool is_too_many(const struct run_halt *halt, int64_t failed, int64_t total) {
+    if (halt->when == HALT_NEVER) {
+        return false;
+    }
+    return halt->percent > 0.0 ? 100.0 * (double)failed >= halt->percent * (double)total
+                               : failed >= halt->fail;
+}
+
+void run_check_halt(struct run *run) {
+    const struct run_halt *halt = &run->options->halt;
+    int64_t failed = run->progress.failed_now;
+    if (run->stopping || run->draining || !is_too_many(halt, failed, run->progress.total)) {
+        return;
+    }
+    run->draining = true;
+    char why[128];
+    (void)snprintf(why, sizeof why, "%lld trial%s failed, as --halt says", (long long)failed,
+                   failed == 1 ? "" : "s"); // fits
+    if (halt->when == HALT_NOW) {
+        run_stop(run, 0, why);
+        return;
+    }
+    char message[256];
+    (void)snprintf(message, sizeof message, "starting no more trials (%s)", why); // fits
+    run_emit(run, &(struct run_event){.kind = RUN_STOPPING, .message = message});
+}
+
+/* ---- the ledger ---- */
+
+static void on_ack(void *context, struct ledger_item *item) {
+    struct run *run = context;
+    if (run->failed) {
+        return;
+    }
+    if (item->kind == LEDGER_NOTICE) {
+        run_warn(run, 0, "%s", item->notice);
+    } else {
+        slot_ack(item->owner, item);
+    }
+}
+
+static void on_ledger_failed(void *context, const struct err *err) {
+    struct run *run = context;
+    run->failed = true;
+    run->err = *err;
+    (void)uv_timer_start(&run->grace, on_grace, RUN_KILL_GRACE_MS, RUN_KILL_GRACE_MS);
+    run->killing = true;
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_abandon(&run->slots[i]);
+    }
+}
+
+/* ---- setting up ---- */
+
+static void on_tick(uv_timer_t *timer) {
+    run_emit(timer->data, &(struct run_event){.kind = RUN_TICK});
+}
+
+static int find_shim(struct run *run, struct err *err) {
+    char *shim = NULL;
+    int rc =
+        program_find(&shim, run->options->shim != NULL ? run->options->shim : "besom-shim", err);
+    run->site.shim = shim;
+    return rc;
+}
+
+/* A trainer that is not there fails every trial: better said once, before anything starts. */
+static int check_trainer(const struct sweep *sweep, struct err *err) {
+    char *program = NULL;
+    if (strchr(sweep->trainer[0], '{') != NULL) {
+        return ERR_OK; // depends on the trial
+    }
+    int rc = program_find(&program, sweep->trainer[0], err);
+    free(program);
+    return rc == ERR_OK ? rc : err_wrap(err, "the sweep's trainer");
+}
+
+static int find_site(struct run *run, struct err *err) {
+    char *out_dir = realpath(run->options->out_dir, NULL);
+    if (out_dir == NULL) {
+        return err_io(err, errno, "%s", run->options->out_dir);
+    }
+    run->site.out_dir = out_dir;
+    run->site.trainer = run->sweep->trainer;
+    int rc = find_shim(run, err);
+    return rc == ERR_OK ? check_trainer(run->sweep, err) : rc;
+}
+
+static void make_slots(struct run *run) {
+    int jobs = run->options->jobs > 0 ? run->options->jobs : run_default_jobs();
+    jobs = jobs < RUN_SLOT_MAX ? jobs : RUN_SLOT_MAX;
+    run->slot_count = jobs;
+    run->slots = mem_zalloc((size_t)jobs, sizeof *run->slots);
+    run->slot_views = mem_zalloc((size_t)jobs, sizeof *run->slot_views);
+    for (int i = 0; i < jobs; i++) {
+        slot_init(&run->slots[i], run, i);
+        run->slot_views[i].samples_per_second = NAN;
+    }
+    run->view.sweep = run->sweep;
+    run->view.slots = run->slot_views;
+    run->view.slot_count = jobs;
+}
+
+static int start(struct run *run, struct store *store, struct err *err) {
+    const struct ledger_calls calls = {on_ack, on_ledger_failed, run};
+    int rc = find_site(run, err);
+    rc = rc == ERR_OK ? progress_load(&run->progress, store, run->sweep, run->slot_count, err) : rc;
+    rc = rc == ERR_OK ? run_signals_start(run, err) : rc;
+    return rc == ERR_OK
+               ? ledger_new(&run->ledger, &run->loop, store, run->plan->sweep_id, &calls, err)
+               : rc;
+}
+
+/* ---- running ---- */
+
+static void run_all(struct run *run) {
+    (void)uv_timer_start(&run->tick, on_tick, RUN_TICK_MS, RUN_TICK_MS); // not closing
+    run_emit(run, &(struct run_event){.kind = RUN_STARTED});
+    for (int i = 0; i < run->slot_count; i++) {
+        run_slot_is_idle(run, &run->slots[i]);
+    }
+    while (is_busy(run)) {
+        (void)uv_run(&run->loop, UV_RUN_ONCE); // tells whether handles are active: they are
+    }
+    run_emit(run, &(struct run_event){.kind = RUN_FINISHED});
+}
+
+static void close_all(struct run *run) {
+    ledger_close(run->ledger);
+    run_signals_close(run);
+    uv_close((uv_handle_t *)&run->tick, NULL);
+    uv_close((uv_handle_t *)&run->grace, NULL);
+    for (int i = 0; i < run->slot_count; i++) {
+        uv_close((uv_handle_t *)&run->slots[i].timer, NULL);
+    }
+    (void)uv_run(&run->loop, UV_RUN_DEFAULT); // until all are closed
+    (void)uv_loop_close(&run->loop);          // fails with open handles only
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_release(&run->slots[i]);
+    }
+    progress_release(&run->progress);
+    wire_record_release(&run->line);
+    wire_record_release(&run->shown);
+    free((char *)(uintptr_t)run->site.shim); // both are ours
+    free((char *)(uintptr_t)run->site.out_dir);
+    free(run->slots);
+    free(run->slot_views);
+}
+
+static void fill_result(const struct run *run, struct run_result *result) {
+    *result = (struct run_result){.complete = run->progress.complete_now,
+                                  .failed = run->progress.failed_now,
+                                  .paused = run->progress.paused_now,
+                                  .signal = run->signal,
+                                  .halted = run->draining,
+                                  .seconds = run_seconds_since(run, run->start_ns)};
+}
+
+int run_sweep(struct store *store, const struct sweep *sweep, const struct plan *plan,
+              const struct run_options *options, run_observer_fn *observer, void *context,
+              struct run_result *result, struct err *err) {
+    struct run *run = mem_zalloc(1, sizeof *run);
+    run->sweep = sweep;
+    run->plan = plan;
+    run->options = options;
+    run->retries = options->retries >= 0 ? options->retries : sweep->retries;
+    run->observer = observer;
+    run->context = context;
+    int rc = uv_loop_init(&run->loop);
+    if (rc != 0) {
+        free(run);
+        return err_set(err, ERR_IO, "start the event loop: %s", uv_strerror(rc));
+    }
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); // a closed stdout is the observer's affair
+    (void)uv_timer_init(&run->loop, &run->tick);    // these two always succeed
+    (void)uv_timer_init(&run->loop, &run->grace);
+    run_signals_init(run);
+    run->tick.data = run->grace.data = run;
+    run->start_ns = uv_hrtime();
+    make_slots(run);
+    rc = start(run, store, err);
+    if (rc == ERR_OK) {
+        run_all(run);
+        fill_result(run, result);
+        if (run->failed) {
+            *err = run->err;
+            rc = err->code;
+        }
+    }
+    close_all(run);
+    (void)signal(SIGPIPE, before); // was in force before
+    free(run);
+    return rc;
+}

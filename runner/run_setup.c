@@ -1,0 +1,136 @@
+/* What precedes a run: its options, its folder, its store. */
+#include "runner/run.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- --halt ---- */
+
+static int bad_halt(const char *text, struct err *err) {
+    return err_set(err, ERR_RANGE,
+                   "\"%s\" is not never, soon,fail=N, soon,fail=P%%, now,fail=N or now,fail=P%%",
+                   text);
+}
+
+int run_parse_halt(struct run_halt *halt, const char *text, struct err *err) {
+    struct run_halt parsed = {HALT_NEVER, 0, 0.0};
+    if (strcmp(text, "never") == 0) {
+        *halt = parsed;
+        return ERR_OK;
+    }
+    bool soon = strncmp(text, "soon,fail=", 10) == 0;
+    if (!soon && strncmp(text, "now,fail=", 9) != 0) {
+        return bad_halt(text, err);
+    }
+    parsed.when = soon ? HALT_SOON : HALT_NOW;
+    char number[NUM_TEXT_MAX];
+    size_t len = strlen(text) - (soon ? 10 : 9);
+    if (len == 0 || len >= sizeof number) {
+        return bad_halt(text, err);
+    }
+    memcpy(number, text + strlen(text) - len, len + 1);
+    bool percent = number[len - 1] == '%';
+    number[len - percent] = '\0';
+    bool good = percent ? num_parse(number, &parsed.percent) && parsed.percent > 0.0 &&
+                              parsed.percent <= 100.0
+                        : num_parse_int(number, 1, INT64_MAX, &parsed.fail);
+    if (!good) {
+        return bad_halt(text, err);
+    }
+    *halt = parsed;
+    return ERR_OK;
+}
+
+/* ---- --jobs ---- */
+
+/* The processors that a cgroup's quota is worth: "max 100000" or "150000 100000" in cpu.max.  0: no
+ * limit, or not known. */
+static double cgroup_processors(void) {
+    double quota = 0.0, period = 0.0;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re"); // of a container, its own
+    if (file != NULL) {
+        if (fscanf(file, "%lf %lf", &quota, &period) != 2) {
+            quota = 0.0;
+        }
+        (void)fclose(file); // only read
+    }
+    return period > 0.0 ? quota / period : 0.0;
+}
+
+int run_default_jobs(void) {
+    cpu_set_t set;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                            : (int)online; // over 1024 processors
+    double quota = cgroup_processors();
+    if (quota > 0.0 && quota < count) {
+        count = (int)ceil(quota);
+    }
+    return count < 1 ? 1 : count < RUN_SLOT_MAX ? count : RUN_SLOT_MAX;
+}
+
+/* ---- the folder ---- */
+
+static int make_folders(const char *out_dir, struct err *err) {
+    static const char *const folders[] = {"trials", "cache"};
+    int rc = ERR_OK;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && rc == ERR_OK; i++) {
+        char *path = mem_printf("%s/%s", out_dir, folders[i]);
+        rc = fs_mkdirs(path, err);
+        free(path);
+    }
+    return rc;
+}
+
+static int take_lock(const char *out_dir, int *fd, struct err *err) {
+    char *path = mem_printf("%s/lock", out_dir);
+    int rc = fs_lock(path, fd, err);
+    free(path);
+    return rc == ERR_BUSY ? err_set(err, ERR_BUSY, "another run is working in %s", out_dir) : rc;
+}
+
+/* What a killed runner left open is closed.  We hold the lock, so nobody is working on it. */
+static int recover(struct store *store, int *recovered, struct err *err) {
+    int count = 0;
+    int rc = store_begin(store, err);
+    rc = rc == ERR_OK ? store_recover(store, &count, err) : rc;
+    rc = rc == ERR_OK ? store_commit(store, err) : rc;
+    if (rc == ERR_OK) {
+        *recovered = count;
+    } else {
+        store_rollback(store);
+    }
+    return rc;
+}
+
+int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recovered,
+             struct err *err) {
+    struct store *opened = NULL;
+    int fd = -1;
+    // The lock before anything that writes: the folders inside are made by its holder.
+    int rc = fs_mkdirs(out_dir, err);
+    rc = rc == ERR_OK ? take_lock(out_dir, &fd, err) : rc;
+    rc = rc == ERR_OK ? make_folders(out_dir, err) : rc;
+    rc = rc == ERR_OK ? store_open(&opened, out_dir, STORE_WRITE, err) : rc;
+    rc = rc == ERR_OK ? recover(opened, recovered, err) : rc;
+    if (rc != ERR_OK) {
+        struct err ignored; // the first failure is the one to tell
+        (void)store_close(opened, &ignored);
+        if (fd >= 0) {
+            (void)close(fd); // nothing was written through it
+        }
+        return rc;
+    }
+    *store = opened;
+    *lock_fd = fd;
+    return ERR_OK;
+}

@@ -1,0 +1,303 @@
+#include "runner/slot.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "runner/ledger.h"
+#include "runner/run_internal.h"
+#include "runner/slot_lines.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+void slot_init(struct slot *slot, struct run *run, int index) {
+    *slot = (struct slot){.run = run, .index = index};
+    (void)uv_timer_init(&run->loop, &slot->timer); // always succeeds
+    slot->timer.data = slot;
+}
+
+static void clear_attempt(struct slot *slot) {
+    struct slot_attempt *a = &slot->attempt;
+    free(a->failed_reason);
+    free(a->failed_message);
+    free(a->differs);
+    free(a->spawn_failure);
+    free(a->end.tail);
+    *a = (struct slot_attempt){.end.exit_status = -1};
+}
+
+void slot_release(struct slot *slot) {
+    clear_attempt(slot);
+    store_job_release(&slot->job);
+    slot->run->slot_views[slot->index].label = NULL;
+}
+
+static struct run_event event_of(const struct slot *slot, enum run_event_kind kind) {
+    return (struct run_event){.kind = kind,
+                              .slot = slot->index,
+                              .trial = slot->trial,
+                              .attempt = slot->attempt.number,
+                              .label = slot->job.label};
+}
+
+static void push(struct slot *slot, enum ledger_kind kind, enum slot_state state) {
+    slot->state = state;
+    ledger_push(slot->run->ledger, ledger_item_new(kind, slot, slot->trial, slot->attempt.number));
+}
+
+/* ---- beginning ---- */
+
+static void begin_attempt(struct slot *slot) {
+    clear_attempt(slot);
+    slot->state = SLOT_BEGINNING;
+    struct ledger_item *item = ledger_item_new(LEDGER_BEGIN, slot, slot->trial, 0);
+    item->begin.slot = slot->index + 1;
+    ledger_push(slot->run->ledger, item);
+}
+
+void slot_run(struct slot *slot, int64_t trial) {
+    slot->trial = trial;
+    slot->begun = false;
+    slot->barren = slot->idle_saves = slot->epochs_best = slot->bad_lines = 0;
+    begin_attempt(slot);
+}
+
+static void line(void *context, const char *text, size_t len, bool cut) {
+    slot_line(context, text, len, cut);
+}
+
+static void go_idle(struct slot *slot) {
+    slot_release(slot);
+    slot->state = SLOT_IDLE;
+    slot->run->slot_views[slot->index].busy = false;
+    run_slot_is_idle(slot->run, slot);
+}
+
+static void ended(void *context, const struct worker_end *end) {
+    struct slot *slot = context;
+    slot->worker = NULL;
+    slot->attempt.end = *end;
+    if (slot->run->failed) {
+        go_idle(slot);
+        return;
+    }
+    if (end->log_cause != 0) {
+        run_warn(slot->run, slot->trial, "the log of trial %lld is not complete: %s",
+                 (long long)slot->trial, strerror(end->log_cause));
+    }
+    push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+}
+
+static int spawn(struct slot *slot, struct err *err) {
+    struct launch launch;
+    int rc = launch_prepare(&launch, &slot->run->site, &slot->job, slot->attempt.number,
+                            slot->index + 1, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const struct worker_spec spec = {.argv = launch.argv,
+                                     .env = launch.env,
+                                     .log_path = launch.log_path,
+                                     .attempt = slot->attempt.number,
+                                     .log_limit = RUN_LOG_MAX};
+    const struct worker_calls calls = {line, ended, slot};
+    rc = worker_start(&slot->worker, &slot->run->loop, &spec, &calls, err);
+    launch_release(&launch);
+    return rc;
+}
+
+static void start_worker(struct slot *slot) {
+    struct err err;
+    slot->mark_ns = run_clock(slot->run);
+    if (slot->run->stopping) {
+        slot->attempt.asked = true; // between its row and its process: none is needed any more
+        push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+    } else if (spawn(slot, &err) != ERR_OK) {
+        slot->attempt.spawn_failure = mem_strdup(err.msg);
+        push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+    } else {
+        slot->state = SLOT_RUNNING;
+        struct run_event event = event_of(slot, RUN_TRIAL_STARTED);
+        run_emit(slot->run, &event);
+    }
+}
+
+static void ack_begin(struct slot *slot, struct ledger_item *item) {
+    store_job_release(&slot->job);
+    slot->job = item->begin.job; // taken over
+    item->begin.job = (struct store_job){0};
+    slot->attempt.number = item->attempt;
+    struct run_slot_view *view = &slot->run->slot_views[slot->index];
+    if (!slot->begun) {
+        slot->begun = true;
+        slot->start_ns = run_clock(slot->run);
+        slot->epochs_best = slot->job.epochs_done;
+        progress_begin(&slot->run->progress, item->begin.was_paused);
+        *view = (struct run_slot_view){.samples_per_second = NAN};
+    }
+    view->busy = true;
+    view->trial = slot->trial;
+    view->label = slot->job.label;
+    view->epoch = slot->job.epochs_done;
+    view->epochs = slot->job.epochs;
+    start_worker(slot);
+}
+
+/* ---- ending ---- */
+
+static struct attempt_outcome outcome_of(const struct slot *slot, const struct ledger_item *item,
+                                         bool progressed) {
+    const struct slot_attempt *a = &slot->attempt;
+    return (struct attempt_outcome){.exit_status = a->end.exit_status,
+                                    .signal = a->end.signal,
+                                    .spawn_failure = a->spawn_failure,
+                                    .done_event = a->done_event,
+                                    .failed_reason = a->failed_reason,
+                                    .failed_message = a->failed_message,
+                                    .differs = a->differs,
+                                    .progressed = progressed,
+                                    .stopping = a->asked,
+                                    .killed = a->killed,
+                                    .epochs_done = item->close.epochs_done,
+                                    .epoch_last = item->close.epoch_last,
+                                    .epochs = slot->job.epochs};
+}
+
+/* All rows of the attempt are committed: judges, and commits the verdict. */
+static void ack_close(struct slot *slot, const struct ledger_item *item) {
+    struct slot_attempt *a = &slot->attempt;
+    bool progressed = item->close.epochs_done > slot->job.epochs_done &&
+                      item->close.epochs_done >= slot->epochs_best;
+    const struct attempt_outcome outcome = outcome_of(slot, item, progressed);
+    trial_judge(&outcome, slot->run->retries, &slot->barren, &a->verdict);
+    slot->idle_saves = progressed ? 0 : slot->idle_saves + 1;
+    slot->epochs_best =
+        item->close.epochs_done > slot->epochs_best ? item->close.epochs_done : slot->epochs_best;
+    const struct trial_verdict *v = &a->verdict;
+    struct ledger_item *end = ledger_item_new(LEDGER_END, slot, slot->trial, a->number);
+    // Between two attempts a trial is paused: that is what it is when the runner dies now.
+    end->end.end =
+        (struct store_end){.status = v->status == TRIAL_PENDING ? TRIAL_PAUSED : v->status,
+                           .exit_status = a->end.exit_status,
+                           .signal = a->end.signal};
+    if (v->reason != NULL) {
+        end->end.reason = mem_strdup(v->reason);
+        end->end.message = mem_strdup(v->message);
+        end->end.log_tail = a->end.tail == NULL ? NULL : mem_strdup(a->end.tail);
+    }
+    slot->state = SLOT_ENDING;
+    ledger_push(slot->run->ledger, end);
+}
+
+/* For this run the trial is over. */
+static void conclude(struct slot *slot, enum trial_status status) {
+    struct run *run = slot->run;
+    const struct trial_verdict *v = &slot->attempt.verdict;
+    double seconds = run_seconds_since(run, slot->start_ns);
+    int64_t left = slot->job.epochs - slot->epochs_best;
+    progress_end(&run->progress, status, slot->job.epochs > 0, left > 0 ? left : 0, seconds);
+    run->slot_views[slot->index].busy = false;
+    slot->state = SLOT_IDLE;
+
+    struct run_event event = event_of(slot, RUN_TRIAL_ENDED);
+    event.status = status;
+    event.reason = v->reason;
+    event.message = v->message[0] == '\0' ? NULL : v->message;
+    event.epoch = run->slot_views[slot->index].epoch;
+    event.seconds = seconds;
+    run_emit(run, &event);
+    if (status == TRIAL_FAILED) {
+        run_check_halt(run);
+    }
+    go_idle(slot);
+}
+
+static void on_retry(uv_timer_t *timer) {
+    begin_attempt(timer->data);
+}
+
+static void retry(struct slot *slot) {
+    const struct trial_verdict *v = &slot->attempt.verdict;
+    bool saved = slot->attempt.end.exit_status == WIRE_EXIT_SAVED;
+    if (!saved) {
+        struct run_event event = event_of(slot, RUN_ATTEMPT_DIED);
+        event.reason = v->reason;
+        event.message = v->message;
+        run_emit(slot->run, &event);
+    }
+    // A state that is saved again and again without an epoch must not become a busy loop.
+    int delay_ms = trial_retry_delay_ms(saved ? slot->idle_saves - 1 : slot->barren);
+    slot->state = SLOT_WAITING;
+    (void)uv_timer_start(&slot->timer, on_retry, (uint64_t)delay_ms, 0); // fails while closing only
+}
+
+static void ack_end(struct slot *slot) {
+    enum trial_status status = slot->attempt.verdict.status;
+    if (status != TRIAL_PENDING) {
+        conclude(slot, status);
+    } else if (slot->run->stopping) {
+        conclude(slot, TRIAL_PAUSED);
+    } else {
+        retry(slot);
+    }
+}
+
+void slot_ack(struct slot *slot, struct ledger_item *item) {
+    switch (item->kind) {
+    case LEDGER_BEGIN:
+        ack_begin(slot, item);
+        break;
+    case LEDGER_START:
+        slot_ack_start(slot, item);
+        break;
+    case LEDGER_EPOCH:
+        slot_ack_epoch(slot, item);
+        break;
+    case LEDGER_CLOSE:
+        ack_close(slot, item);
+        break;
+    case LEDGER_END:
+        ack_end(slot);
+        break;
+    case LEDGER_NOTICE:
+        break; // not for a slot
+    }
+}
+
+/* ---- from outside ---- */
+
+void slot_ask_to_stop(struct slot *slot) {
+    if (slot->state == SLOT_RUNNING && slot->worker != NULL) {
+        slot->attempt.asked = true;
+        worker_signal(slot->worker, SIGTERM);
+    } else if (slot->state == SLOT_WAITING) {
+        (void)uv_timer_stop(&slot->timer); // always succeeds
+        conclude(slot, TRIAL_PAUSED);
+    }
+}
+
+void slot_kill(struct slot *slot) {
+    if (slot->worker != NULL) {
+        slot->attempt.killed = true;
+        worker_signal(slot->worker, SIGQUIT); // the shim's word for it
+    }
+}
+
+void slot_signal(struct slot *slot, int number) {
+    if (slot->worker != NULL) {
+        worker_signal(slot->worker, number);
+    }
+}
+
+void slot_abandon(struct slot *slot) {
+    if (slot->worker != NULL) {
+        slot_kill(slot); // it becomes idle when the worker has ended
+        if (slot->attempt.paused) {
+            worker_resume(slot->worker); // nothing is queued any more
+        }
+    } else if (slot->state != SLOT_IDLE) {
+        (void)uv_timer_stop(&slot->timer); // always succeeds
+        go_idle(slot);
+    }
+}

@@ -1,0 +1,83 @@
+/* runner/slot.h - one place in the pool: a trial's attempts, one after the other.
+ *
+ *     IDLE -> BEGINNING -> RUNNING -> CLOSING -> ENDING -> IDLE
+ *               ^ (row      (a          (all rows   (verdict |
+ *               |  committed) worker)    committed)  committed)
+ *               +----------- WAITING <-----------------------+
+ *
+ * In BEGINNING, CLOSING and ENDING it waits for the ledger's answer.  Which trial runs, and when the run
+ * stops, is run.c's to decide; this module does what one trial needs. */
+#ifndef RUNNER_SLOT_H
+#define RUNNER_SLOT_H
+
+#include "results/store.h"
+#include "runner/trial.h"
+#include "runner/worker.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct ledger_item;
+struct run;
+
+enum slot_state {
+    SLOT_IDLE,
+    SLOT_BEGINNING,
+    SLOT_RUNNING,
+    SLOT_CLOSING,
+    SLOT_ENDING,
+    SLOT_WAITING, // for the next attempt
+};
+
+/* What is known of the attempt that is going on. */
+struct slot_attempt {
+    int number;
+    bool deterministic; // the trainer promised to give the same bits again
+    bool done_event, asked, killed;
+    char *failed_reason, *failed_message, *differs, *spawn_failure; // owned; NULL
+    struct worker_end end;                                          // its tail is owned here
+    int queued_rows;
+    size_t queued_bytes;
+    bool paused; // reading is
+    struct trial_verdict verdict;
+};
+
+struct slot {
+    struct run *run;
+    int index; // from 0
+    enum slot_state state;
+    uv_timer_t timer; // of SLOT_WAITING
+    struct worker *worker;
+    struct slot_attempt attempt;
+
+    // the trial, over its attempts in this run
+    int64_t trial;
+    struct store_job job;
+    bool begun;
+    int barren,
+        idle_saves;  // attempts in a row without progress; saved states without an epoch between
+    int epochs_best; // the most contiguous epochs that there ever were
+    int bad_lines;
+    uint64_t start_ns, mark_ns; // of the run's clock: the trial's begin; the last epoch
+};
+
+void slot_init(struct slot *slot, struct run *run, int index);
+
+/* An idle slot takes a trial. */
+void slot_run(struct slot *slot, int64_t trial);
+
+/* The ledger's answer to something that this slot pushed. */
+void slot_ack(struct slot *slot, struct ledger_item *item);
+
+void slot_ask_to_stop(struct slot *slot);
+void slot_kill(struct slot *slot);               // all of the worker's tree, at once
+void slot_signal(struct slot *slot, int number); // to the shim; nothing without a worker
+/* The storage failed: kills, and asks the ledger nothing more. */
+void slot_abandon(struct slot *slot);
+
+/* When no worker is left. */
+void slot_release(struct slot *slot);
+
+#endif

@@ -1,0 +1,196 @@
+#include "runner/slot_lines.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "runner/ledger.h"
+#include "runner/run_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A copy of what a trainer says of itself, for messages and the store: cut, without control characters,
+ * which could play with a terminal. */
+static char *plain_text(const struct cJSON *value, size_t max) {
+    if (value == NULL || json_type(value) != JSON_STRING) {
+        return NULL;
+    }
+    const char *text = json_text(value);
+    size_t len = strlen(text);
+    len = len < max ? len : max;
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+        len--; // not within a character
+    }
+    char *copy = mem_printf("%.*s", (int)len, text);
+    for (char *c = copy; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) {
+            *c = ' ';
+        }
+    }
+    return copy;
+}
+
+/* ---- lines ---- */
+
+static void on_start(struct slot *slot, const struct cJSON *event) {
+    enum { NUMERICS_MAX = 1000 };
+    int64_t from = 0;
+    const struct cJSON *from_epoch = json_get(event, "from_epoch");
+    const struct cJSON *promise = json_get(event, "deterministic");
+    if (from_epoch != NULL && !json_integer(from_epoch, 0, WIRE_EPOCH_MAX, &from)) {
+        from = 0; // odd, but nothing depends on it
+    }
+    slot->attempt.deterministic =
+        promise != NULL && json_type(promise) == JSON_BOOL && json_bool(promise);
+    struct ledger_item *item =
+        ledger_item_new(LEDGER_START, slot, slot->trial, slot->attempt.number);
+    item->start.from_epoch = (int)from;
+    item->start.numerics = plain_text(json_get(event, "numerics"), NUMERICS_MAX);
+    ledger_push(slot->run->ledger, item);
+}
+
+static void on_failed(struct slot *slot, const struct cJSON *event) {
+    enum { REASON_MAX = 63, MESSAGE_MAX = 400 };
+    struct slot_attempt *a = &slot->attempt;
+    if (a->failed_reason == NULL) { // the first counts
+        char *reason = plain_text(json_get(event, "reason"), REASON_MAX);
+        a->failed_reason = reason != NULL ? reason : mem_strdup("failed");
+        a->failed_message = plain_text(json_get(event, "message"), MESSAGE_MAX);
+    }
+}
+
+static void on_event(struct slot *slot, const struct wire_record *line) {
+    if (strcmp(line->event, "start") == 0) {
+        on_start(slot, line->object);
+    } else if (strcmp(line->event, "done") == 0) {
+        slot->attempt.done_event = true;
+    } else if (strcmp(line->event, "failed") == 0) {
+        on_failed(slot, line->object);
+    } // all others are in the log
+}
+
+static size_t bytes_of(const struct ledger_item *item) {
+    return sizeof *item + (size_t)item->epoch.metric_count * sizeof *item->epoch.metrics;
+}
+
+static void on_epoch(struct slot *slot, const struct wire_record *line) {
+    struct slot_attempt *a = &slot->attempt;
+    struct ledger_item *item = ledger_item_new(LEDGER_EPOCH, slot, slot->trial, a->number);
+    item->epoch.deterministic = a->deterministic;
+    ledger_pack(item, line);
+    a->queued_rows++;
+    a->queued_bytes += bytes_of(item);
+    ledger_push(slot->run->ledger, item);
+    if (!a->paused &&
+        (a->queued_rows > RUN_QUEUED_ROWS_MAX || a->queued_bytes > RUN_QUEUED_BYTES_MAX)) {
+        a->paused = true;
+        worker_pause(slot->worker);
+    }
+}
+
+static void on_bad(struct slot *slot, const char *problem) {
+    if (slot->bad_lines++ == 0) {
+        run_warn(slot->run, slot->trial,
+                 "trial %lld prints lines that begin with { but are no records (see its log): %s",
+                 (long long)slot->trial, problem);
+    }
+}
+
+void slot_line(struct slot *slot, const char *text, size_t len, bool cut) {
+    if (slot->run->failed || len == 0 || text[0] != '{') {
+        return;
+    }
+    if (cut) {
+        on_bad(slot, "longer than 65536 bytes");
+        return;
+    }
+    struct wire_record *line = &slot->run->line;
+    wire_parse(line, text, len);
+    switch (line->kind) {
+    case WIRE_TEXT:
+        break;
+    case WIRE_EPOCH:
+        on_epoch(slot, line);
+        break;
+    case WIRE_EVENT:
+        on_event(slot, line);
+        break;
+    case WIRE_BAD:
+        on_bad(slot, line->problem);
+        break;
+    }
+}
+
+/* ---- after the commit ---- */
+
+void slot_ack_start(struct slot *slot, const struct ledger_item *item) {
+    const char *before = item->start.before, *now = item->start.numerics;
+    if (before != NULL && now != NULL && strcmp(before, now) != 0) {
+        run_warn(slot->run, slot->trial,
+                 "trial %lld goes on with other numerics, so its bits may differ: \"%s\" before, "
+                 "\"%s\" now",
+                 (long long)slot->trial, before, now);
+    }
+}
+
+static void resume_if_drained(struct slot *slot) {
+    struct slot_attempt *a = &slot->attempt;
+    if (a->paused && a->queued_rows <= RUN_QUEUED_ROWS_MIN) {
+        a->paused = false;
+        if (slot->worker != NULL) {
+            worker_resume(slot->worker);
+        }
+    }
+}
+
+/* NaN when the record lacks the metric. */
+static double value_of(const struct ledger_item *item, const char *metric) {
+    for (int i = 0; i < item->epoch.metric_count; i++) {
+        if (strcmp(item->epoch.metrics[i].name, metric) == 0) {
+            return item->epoch.metrics[i].value;
+        }
+    }
+    return NAN;
+}
+
+static void note_epoch(struct slot *slot, const struct ledger_item *item) {
+    struct run *run = slot->run;
+    struct run_slot_view *view = &run->slot_views[slot->index];
+    double value = value_of(item, run->sweep->metric);
+    view->epoch = item->epoch.epoch;
+    view->has_value = !isnan(value);
+    view->value = value;
+    view->samples_per_second = item->epoch.samples_per_second;
+    progress_value(&run->progress, value, slot->job.label);
+    if (item->epoch.result == STORE_REPEATED) {
+        return; // out of a checkpoint, or computed again: known already
+    }
+    uint64_t now = run_clock(run);
+    bool left = slot->job.epochs > 0 && item->epoch.epoch > slot->epochs_best &&
+                item->epoch.epoch <= slot->job.epochs;
+    progress_epoch(&run->progress, (double)(now - slot->mark_ns) * 1e-9, left);
+    slot->mark_ns = now;
+    slot->epochs_best += left;
+    ledger_unpack(item, &run->shown);
+    run_emit(run, &(struct run_event){.kind = RUN_EPOCH,
+                                      .slot = slot->index,
+                                      .trial = slot->trial,
+                                      .attempt = item->attempt,
+                                      .epoch = item->epoch.epoch,
+                                      .label = slot->job.label,
+                                      .record = &run->shown});
+}
+
+void slot_ack_epoch(struct slot *slot, const struct ledger_item *item) {
+    struct slot_attempt *a = &slot->attempt;
+    a->queued_rows--;
+    a->queued_bytes -= bytes_of(item);
+    if (item->epoch.differs == NULL && !item->epoch.dropped) {
+        note_epoch(slot, item);
+    } else if (a->differs == NULL) {
+        a->differs = mem_strdup(item->epoch.differs);
+        slot_kill(slot); // what it goes on to compute is worth nothing
+    }
+    resume_if_drained(slot);
+}
