@@ -33,9 +33,15 @@ struct wire_record;
 enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 1 };
 enum store_mode { STORE_READ, STORE_WRITE };
 
-/* Opens DIR/results.db; STORE_WRITE makes it, with its schema.  ERR_NOT_FOUND (reading, no such file: the
- * message says how to start), ERR_VERSION (another application's database, or a newer schema),
- * ERR_CORRUPT, ERR_IO, ERR_FULL. */
+/* Opens DIR/results.db; STORE_WRITE makes it, with its schema, in a DIR that exists.  A file that is refused
+ * is left as it is, and every message names it.
+ *
+ *     ERR_NOT_FOUND   reading, and there is no file or an empty one; the message says how to start
+ *     ERR_VERSION     another application's database, or of a newer schema
+ *     ERR_CORRUPT     no database, truncated, or emptied while its WAL is not
+ *     ERR_BUSY        locked by another program: a writer waits a minute, a reader some seconds
+ *     ERR_IO          else; also when DIR is on a network file system, on which a WAL cannot work
+ *     ERR_FULL */
 int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err);
 
 /* A writer checkpoints the WAL into the file, so that results.db can be copied alone.  NULL is fine. */
@@ -70,7 +76,9 @@ struct store_sweep {
     bool maximize;
 };
 
-/* Makes the sweep, or brings the one of this name up to date, and makes its view sweep_<name>. */
+/* Begins a plan: makes the sweep, or brings the one of this name up to date, and makes its view
+ * sweep_<name>.  Points may follow in the same transaction, then store_end_plan().  ERR_RANGE when
+ * another sweep's view has that name already ("a-b" and "a_b"). */
 int store_put_sweep(struct store *store, const struct store_sweep *sweep, int64_t *sweep_id,
                     struct err *err);
 
@@ -104,8 +112,21 @@ struct store_planned {
 };
 
 /* Makes the trial if its key is new, and puts it into the sweep.  A trial that another sweep made
- * already is shared: its results count in both.  A complete trial of fewer epochs than asked for becomes
- * pending again (PLAN_EXTEND). */
+ * already is shared: its results count in both, each with its own label, params and replicate.
+ *
+ *     stored status       asked epochs            becomes      plan
+ *     -                                           pending      PLAN_NEW
+ *     pending             never started           pending      PLAN_NEW
+ *     complete            <= epochs done          complete     PLAN_DONE      keeps its config
+ *     complete            more                    pending      PLAN_EXTEND
+ *     paused, pending     any                     as it was    PLAN_CONTINUE
+ *     failed              any                     failed       PLAN_FAILED
+ *     pruned, cancelled   any                     as it was    PLAN_DONE
+ *
+ * The trial's epochs are from then on the larger of those asked for and those done (0 when the config
+ * does not say), its config is the point's.  An extension that was never started can be taken back: asked
+ * for fewer again, the trial is complete.  A point that is there already, the same, writes nothing.
+ * ERR_PARSE when params is no JSON; ERR_RANGE for a sweep that is not being planned. */
 int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
                     struct store_planned *planned, struct err *err);
 
@@ -114,15 +135,15 @@ int store_put_point(struct store *store, int64_t sweep_id, const struct store_po
 int store_preview_point(struct store *store, const struct store_point *point,
                         struct store_planned *planned, struct err *err);
 
-/* After the last point: points that the sweep had before and has no more leave its views; what they
- * measured is kept. */
+/* After the last point: points that the sweep had before and has no more leave `trials`, the leaderboard
+ * and the sweep's view; what they measured is kept, and is theirs again when they come back. */
 int store_end_plan(struct store *store, int64_t sweep_id, struct err *err);
 
 /* Closes what a killed runner left open: attempts without an end get the reason "runner died", running
  * trials become paused.  `count` receives how many. */
 int store_recover(struct store *store, int *count, struct err *err);
 
-/* A failed trial becomes pending again, for --retry-failed. */
+/* A failed trial becomes pending again, for --retry-failed.  ERR_NOT_FOUND when it is not failed. */
 int store_reset_failed(struct store *store, int64_t trial, struct err *err);
 
 /* ---- running ---- */
@@ -140,7 +161,8 @@ int store_get_job(struct store *store, int64_t sweep_id, int64_t trial, struct s
                   struct err *err);
 void store_job_release(struct store_job *job);
 
-/* Counts the attempt, marks the trial running.  `attempt` counts from 1 within the trial. */
+/* Counts the attempt, marks the trial running.  `attempt` counts from 1 within the trial.  ERR_NOT_FOUND
+ * without such a trial, ERR_RANGE when it had this attempt. */
 int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slot, struct err *err);
 
 /* The trainer's start event: kept with the attempt. */
@@ -153,9 +175,14 @@ enum store_epoch_result {
     STORE_SUPERSEDED, // stored rows of this epoch and later ones were moved aside, this one added
 };
 
-/* An epoch record.  When the epoch is there already with other bits: with `deterministic`, fails with
- * ERR_DIFFERS naming epoch, metric and both values, and changes nothing; without, supersedes.  A metric
- * that the stored epoch lacks is added. */
+/* An epoch record; epochs may come in any order.  When the epoch is there already with other bits: with
+ * `deterministic`, fails with ERR_DIFFERS naming epoch, metric and both values, and changes nothing, so
+ * that the transaction can go on; without, supersedes.  Any other failure may leave half of the record
+ * in the transaction: roll back.
+ *
+ * A metric that the stored epoch lacks is added; timings of a repeated epoch are not.  All NaN count as the
+ * same bits.  Of a metric that a record has twice the first counts.  A metric that is new to the sweep gets
+ * its columns in sweep_<name> here.  Cost: two or three look-ups a metric, about 4 us. */
 int store_put_epoch(struct store *store, int64_t trial, int attempt,
                     const struct wire_record *record, bool deterministic,
                     enum store_epoch_result *result, struct err *err);
@@ -169,10 +196,11 @@ struct store_end {
     int signal;           // 0: none
     const char *log_tail; // may be NULL
 };
+/* ERR_NOT_FOUND when the attempt was not begun. */
 int store_end_attempt(struct store *store, int64_t trial, int attempt, const struct store_end *end,
                       struct err *err);
 
-/* Epochs 1..n are all there: the n; 0 when epoch 1 is missing. */
+/* Epochs 1..n are all there: the n; 0 when epoch 1 is missing.  Kept with the trial: one look-up. */
 int store_contiguous_epochs(struct store *store, int64_t trial, int *n, struct err *err);
 
 #endif

@@ -175,7 +175,8 @@ static int stored_sql(struct store *store, const char *name, struct buf *sql, st
     return rc < 0 ? rc : ERR_OK;
 }
 
-/* A view that is right already is left alone: a new one makes every connection prepare its statements anew. */
+/* A view that is right already is left alone: a new one makes every connection prepare its statements
+ * anew. */
 static int replace_view(struct store *store, const struct view *view, const char *columns,
                         struct err *err) {
     char *create = sqlite3_mprintf("CREATE VIEW \"%w\" AS SELECT %s FROM member m"

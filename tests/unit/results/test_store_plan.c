@@ -25,11 +25,29 @@ static void expect_plan(struct store_planned planned, int64_t trial, enum store_
     assert_int_equal(planned.epochs_done, epochs_done);
 }
 
-/* Plans the sweep "s" with the one point "a" again, asking for `epochs`. */
+/* What a preview says of the point "a", without writing. */
+static struct store_planned preview(struct fixture *f, int64_t epochs) {
+    struct store_point p = {.key = "a0000000000000000000000000000000",
+                            .label = "adam",
+                            .params = ADAM,
+                            .config = "{}",
+                            .epochs = epochs};
+    struct store_planned planned = {0};
+    char *before = mem_strdup(shell(f, "SELECT * FROM trial;"));
+    expect_ok(f, store_preview_point(f->store, &p, &planned, &f->err));
+    expect_shell(f, "SELECT * FROM trial;", before);
+    free(before);
+    return planned;
+}
+
+/* Plans the sweep "s" with the one point "a" again, asking for `epochs`; a preview has to say the same. */
 static struct store_planned plan_again(struct fixture *f, int64_t epochs) {
+    struct store_planned seen = preview(f, epochs);
     int64_t id = sweep(f, "s", "[\"optimizer\"]", "val_accuracy", true);
     struct store_planned planned = point(f, id, "a", "adam", ADAM, 1, epochs);
     end_plan(f, id);
+    assert_string_equal(store_plan_names[seen.plan], store_plan_names[planned.plan]);
+    assert_int_equal(seen.epochs_done, planned.epochs_done);
     return planned;
 }
 
