@@ -334,6 +334,32 @@ static void an_axis_too_long_is_refused_before_it_is_made(void **state) {
     buf_release(&text);
 }
 
+static void the_shipped_sweeps_are_good(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        int trials;
+    } shipped[] = {{"smoke", 4},
+                   {"quickstart", 75},
+                   {"optimizers", 54},
+                   {"activations", 42},
+                   {"initializations", 42}};
+    for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++) {
+        char *path = mem_printf("%s/%s.json", SWEEPS, shipped[i].name);
+        struct sweep sweep;
+        struct diag diag = {0};
+        struct err err = {0};
+        if (sweep_load(&sweep, path, &diag, &err) != ERR_OK || diag.count > 0) {
+            fail_msg("%s: %s %s", path, err.msg, buf_text(&diag.text));
+        }
+        assert_string_equal(sweep.name, shipped[i].name);
+        assert_int_equal(sweep.points * sweep.replicates, shipped[i].trials);
+        assert_true(sweep_uses_besom_trainer(&sweep));
+        sweep_release(&sweep);
+        free(path);
+    }
+}
+
 static void the_largest_grid_is_taken(void **state) {
     (void)state;
     struct sweep sweep;
@@ -355,6 +381,7 @@ int main(void) {
         cmocka_unit_test(a_grid_too_large_is_refused_with_its_sizes),
         cmocka_unit_test(an_axis_too_long_is_refused_before_it_is_made),
         cmocka_unit_test(the_largest_grid_is_taken),
+        cmocka_unit_test(the_shipped_sweeps_are_good),
     };
     return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
 }
