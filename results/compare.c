@@ -216,8 +216,8 @@ static void fill_points(struct compare *c, const struct rows *rows) {
     for (int first = 0; first < rows->count;) {
         int last = first;
         bool any = false;
-        while (last < rows->count && rows->at[last].point == rows->at[first].point) {
-            any = any || rows->at[last++].complete;
+        for (; last < rows->count && rows->at[last].point == rows->at[first].point; last++) {
+            any = any || rows->at[last].complete;
         }
         if (any) {
             fill_point(c, rows, first, last, &c->points[c->point_count++], values);
