@@ -89,7 +89,7 @@ static int epoch_exists(const struct put *put, int64_t epoch, bool *exists, stru
 
 /* An epoch has come: the unbroken row from 1 on may be longer now, by more than it when it closed a gap. */
 static int extend_done(const struct put *put, struct err *err) {
-    int done;
+    int done = 0;
     int rc = store_contiguous_epochs(put->store, put->trial, &done, err);
     if (rc != ERR_OK || put->record->epoch != done + 1) {
         return rc;
@@ -226,7 +226,7 @@ static int set_aside(const struct put *put, struct err *err) {
 
 /* Moves this epoch and all later ones aside.  `summary` may have its best there: it is made anew. */
 static int supersede(const struct put *put, struct err *err) {
-    int done;
+    int done = 0;
     int rc = store_contiguous_epochs(put->store, put->trial, &done, err);
     rc = rc == ERR_OK ? set_aside(put, err) : rc;
     rc = rc == ERR_OK ? run_on(put, STMT_VALUE_DROP, put->record->epoch, err) : rc;

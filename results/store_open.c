@@ -32,18 +32,20 @@ const char *store_network_fs(unsigned long magic) {
     return NULL;
 }
 
-static int check_file_system(const char *dir, const char *path, struct err *err) {
+static int check_folder(const char *dir, const char *path, struct err *err) {
     struct statfs fs;
     if (statfs(dir, &fs) != 0) {
         return err_io(err, errno, "%s", dir);
     }
     // f_type is a signed word; some magic numbers have the top bit of 32 set
     const char *name = store_network_fs((unsigned long)fs.f_type & 0xffffffff);
-    return name == NULL ? ERR_OK
-                        : err_set(err, ERR_IO,
-                                  "%s: %s is a network file system, on which the database could be "
-                                  "damaged; choose a folder on a local disk",
-                                  path, name);
+    if (name == NULL) { // SQLite would only say that it cannot open the file
+        return access(dir, W_OK) == 0 ? ERR_OK : err_io(err, errno, "%s: write to %s", path, dir);
+    }
+    return err_set(err, ERR_IO,
+                   "%s: %s is a network file system, on which the database could be "
+                   "damaged; choose a folder on a local disk",
+                   path, name);
 }
 
 /* The size of a regular file, -1 when there is none. */
@@ -180,8 +182,15 @@ static int check_ours(struct store *store, const struct header *h, bool *fresh, 
 static int connect_immutable(struct store *store, struct header *header, struct err *err) {
     int64_t wal;
     struct err second;
-    if (wal_size(store->path, &wal, &second) != ERR_OK || wal > 0) {
+    if (wal_size(store->path, &wal, &second) != ERR_OK) {
         return err->code;
+    }
+    if (wal > 0) {
+        return err_set(
+            err, ERR_IO,
+            "%s: its folder cannot be written to and part of it is in %s-wal still; copy "
+            "both to another folder and read them there",
+            store->path, store->path);
     }
     char *uri = uri_of(store->path, "?immutable=1");
     store->dead = false;
@@ -196,7 +205,7 @@ static int connect_immutable(struct store *store, struct header *header, struct 
 
 int store_connect(struct store *store, const char *dir, bool *fresh, struct err *err) {
     bool writer = store->mode == STORE_WRITE;
-    int rc = writer ? check_file_system(dir, store->path, err) : ERR_OK;
+    int rc = writer ? check_folder(dir, store->path, err) : ERR_OK;
     rc = rc == ERR_OK ? check_from_outside(store, err) : rc;
     if (rc != ERR_OK) {
         return rc;

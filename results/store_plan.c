@@ -63,9 +63,10 @@ int store_metric_find(struct store *store, const char *name, int64_t *id, struct
         return ERR_OK;
     }
     int rc = find_name(store, STMT_METRIC_FIND, name, id, err);
-    if (rc == ERR_OK && *id != 0 && strlen(name) <= WIRE_NAME_MAX) {
+    size_t len = strlen(name);
+    if (rc == ERR_OK && *id != 0 && len <= WIRE_NAME_MAX) {
         store->metric[place].id = *id;
-        strcpy(store->metric[place].name, name);
+        memcpy(store->metric[place].name, name, len + 1);
     }
     return rc;
 }

@@ -247,7 +247,7 @@ int store_note_metric(struct store *store, int64_t trial, int64_t metric, struct
     int count = 0;
     int rc = sweeps_of(store, trial, &sweeps, &count, err);
     for (int i = 0; i < count && rc == ERR_OK; i++) {
-        bool added;
+        bool added = false;
         rc = add_measured(store, sweeps[i], metric, &added, err);
         rc = rc == ERR_OK && added ? store_make_view(store, sweeps[i], err) : rc;
     }
