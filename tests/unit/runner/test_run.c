@@ -1,4 +1,5 @@
-/* Whole sweeps with trainers that are shell scripts.  The path of besom-shim is SHIM. */
+/* Whole sweeps with trainers that are shell scripts.  The path of besom-shim is SHIM, that
+ * of docs/protocol.md PROTOCOL. */
 #include "runner/run.h"
 
 #include "base/diag.h"
@@ -611,6 +612,48 @@ static void environment_files_and_placeholders_are_as_documented(void **state) {
     assert_int_equal(system("cmp config out/trials/*/config.json && test -s out/trials/*/x"), 0);
 }
 
+/* The trainer and the sweep file of docs/protocol.md in that language, as they stand there. */
+static char *take_from_docs(const char *language, const char *file) {
+    char *command = mem_printf("awk '/^```/ {on = $0 == \"```%s\"; next} on' " PROTOCOL " >%s"
+                               " && chmod +x %s && sed -n 's/^# sweep file: //p' %s >example.json",
+                               language, file, file, file);
+    assert_int_equal(system(command), 0);
+    free(command);
+    static char text[1024];
+    FILE *example = fopen("example.json", "re");
+    assert_non_null(example);
+    text[fread(text, 1, sizeof text - 1, example)] = '\0';
+    (void)fclose(example);
+    assert_int_equal(text[0], '{');
+    return text;
+}
+
+static void the_documented_shell_trainer_works(void **state) {
+    struct fixture *f = *state;
+    run(f, take_from_docs("sh", "train.sh"), 2, "never");
+    assert_int_equal(f->result.complete, 2);
+    assert_int_equal(ask(f, "SELECT count(*) FROM curves"), 6);
+}
+
+static void the_documented_python_trainer_works_and_resumes(void **state) {
+    struct fixture *f = *state;
+    char *text = take_from_docs("python", "train.py");
+    char *epochs = strstr(text, "\"epochs\": 20}"); // so few are done before a signal can come
+    assert_non_null(epochs);
+    memmove(epochs + 14, epochs + 12, strlen(epochs + 12) + 1);
+    memcpy(epochs, "\"epochs\": 4000", 14);
+    f->signal_at_epoch = SIGTERM;
+    run(f, text, 2, "never");
+    assert_int_equal(f->result.signal, SIGTERM);
+    f->signal_at_epoch = 0;
+    run(f, text, 2, "never");
+    assert_int_equal(f->result.failed, 0);
+    assert_int_equal(f->complete_at_end, 2);
+    assert_int_equal(ask(f, "SELECT count(*) FROM curves"), 8000);
+    assert_int_equal(ask(f, "SELECT max(from_epoch) > 0 FROM attempt"), 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM superseded"), 0);
+}
+
 /* ---- the folder and the time ---- */
 
 static void a_second_run_in_the_same_folder_is_refused(void **state) {
@@ -692,6 +735,8 @@ int main(void) {
         CASE(a_flood_of_records_is_held_back_and_kept),
         CASE(other_numerics_are_warned_of),
         CASE(environment_files_and_placeholders_are_as_documented),
+        CASE(the_documented_shell_trainer_works),
+        CASE(the_documented_python_trainer_works_and_resumes),
         CASE(a_second_run_in_the_same_folder_is_refused),
         CASE(eta_is_epochs_left_times_seconds_an_epoch),
         CASE(a_failed_storage_ends_the_run_and_its_workers),
