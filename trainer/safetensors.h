@@ -1,6 +1,6 @@
 /* trainer/safetensors.h - the file format of checkpoints (huggingface/safetensors).
  *
- *     8 bytes   length L of the header, little-endian, a multiple of 8 less 8
+ *     8 bytes   length L of the header, little-endian, a multiple of 8
  *     L bytes   JSON: {"__metadata__": {string: string}, NAME: {"dtype": "F32", "shape": [..],
  *               "data_offsets": [begin, end]}, ...}, padded with spaces
  *     ...       the tensors, in the order of their offsets, without gaps

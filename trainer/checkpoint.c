@@ -1,0 +1,412 @@
+#include "trainer/checkpoint.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "trainer/safetensors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char FORMAT[] = "besom-checkpoint 1";
+static const char OPTIMIZER[] = "optimizer.";
+
+enum { POSITION_MAX = 1000000000 };
+
+/* ---- names ---- */
+
+void checkpoint_name(char out[64], struct position at) {
+    if (at.step == 0) {
+        (void)snprintf(out, 64, "cp-%04d.safetensors", at.epoch); // fits
+    } else {
+        (void)snprintf(out, 64, "cp-%04d+%06d.safetensors", at.epoch, at.step); // fits
+    }
+}
+
+bool checkpoint_parse_name(const char *name, struct position *at) {
+    struct position p = {0, 0};
+    if (sscanf(name, "cp-%9d+%9d", &p.epoch, &p.step) < 1) {
+        return false;
+    }
+    // Only what checkpoint_name() makes is a checkpoint's name.
+    char again[64];
+    if (p.epoch < 0 || p.step < 0) {
+        return false;
+    }
+    checkpoint_name(again, p);
+    if (strcmp(again, name) != 0) {
+        return false;
+    }
+    *at = p;
+    return true;
+}
+
+/* Older first. */
+static int compare_positions(struct position a, struct position b) {
+    return a.epoch != b.epoch ? (a.epoch > b.epoch) - (a.epoch < b.epoch)
+                              : (a.step > b.step) - (a.step < b.step);
+}
+
+/* ---- saving ---- */
+
+struct tensors {
+    struct safetensors_entry *entry;
+    char **owned; // names of the optimizer's
+    int count, owned_count;
+};
+
+static struct safetensors_entry entry_of(const struct net_tensor *t, const char *name,
+                                         const float *data) {
+    struct safetensors_entry entry = {
+        .name = name, .dim_count = t->dim_count, .data = data, .len = t->len};
+    for (int d = 0; d < t->dim_count; d++) {
+        entry.dims[d] = t->dims[d];
+    }
+    return entry;
+}
+
+static char *slot_name(const struct optim *optim, int slot, const struct net_tensor *t) {
+    return mem_printf("%s%s.%s", OPTIMIZER, optim_slot_name(optim->spec.kind, slot), t->name);
+}
+
+/* The part of a state vector that belongs to a parameter tensor. */
+static float *slot_part(const struct optim *optim, int slot, const struct net *net,
+                        const struct net_tensor *t) {
+    return optim->state[slot] + (t->value - net_tensor(net, 0)->value);
+}
+
+static struct tensors list_tensors(const struct net *net, const struct optim *optim) {
+    int count = net_tensor_count(net);
+    int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
+    struct tensors list = {.entry =
+                               mem_zalloc((size_t)(count * (1 + slots)) + 1, sizeof *list.entry),
+                           .owned = mem_zalloc((size_t)(count * slots) + 1, sizeof *list.owned)};
+    for (int i = 0; i < count; i++) {
+        const struct net_tensor *t = net_tensor(net, i);
+        list.entry[list.count++] = entry_of(t, t->name, t->value);
+    }
+    for (int s = 0; s < slots; s++) {
+        for (int i = 0; i < count; i++) {
+            const struct net_tensor *t = net_tensor(net, i);
+            char *name = slot_name(optim, s, t);
+            list.owned[list.owned_count++] = name;
+            list.entry[list.count++] = entry_of(t, name, slot_part(optim, s, net, t));
+        }
+    }
+    return list;
+}
+
+static void tensors_release(struct tensors *list) {
+    for (int i = 0; i < list->owned_count; i++) {
+        free(list->owned[i]);
+    }
+    free(list->owned);
+    free(list->entry);
+}
+
+int checkpoint_save(const char *dir, const struct checkpoint_state *state, const struct net *net,
+                    const struct optim *optim, struct err *err) {
+    char name[64], epoch[32], step[32], best[32], steps[32];
+    checkpoint_name(name, state->at);
+    (void)snprintf(epoch, sizeof epoch, "%d", state->at.epoch);           // fit
+    (void)snprintf(step, sizeof step, "%d", state->at.step);              // fit
+    (void)snprintf(best, sizeof best, "%d", state->best_epoch);           // fit
+    (void)snprintf(steps, sizeof steps, "%lld", (long long)optim->steps); // fit
+    const struct safetensors_meta meta[] = {
+        {"format", FORMAT},
+        {"identity", state->identity},
+        {"dataset", state->dataset},
+        {"config", state->config},
+        {"history", state->history},
+        {"partial", state->partial},
+        {"epoch", epoch},
+        {"step", step},
+        {"best_epoch", best},
+        {"optimizer_steps", steps},
+    };
+    struct tensors list = list_tensors(net, optim);
+    int rc = safetensors_write(dir, name, list.entry, list.count, meta,
+                               (int)(sizeof meta / sizeof *meta), err);
+    tensors_release(&list);
+    return rc == ERR_OK ? rc : err_wrap(err, "save the checkpoint of epoch %d", state->at.epoch);
+}
+
+/* ---- opening ---- */
+
+struct checkpoint {
+    struct safetensors *file;
+    struct checkpoint_state state;
+    int64_t optimizer_steps;
+};
+
+static const char *text_of(const struct safetensors *file, const char *key, bool *complete) {
+    const char *text = safetensors_meta_get(file, key);
+    *complete = *complete && text != NULL;
+    return text != NULL ? text : "";
+}
+
+static int64_t number_of(const struct safetensors *file, const char *key, bool *complete) {
+    int64_t value = 0;
+    if (!num_parse_int(text_of(file, key, complete), 0, INT64_MAX, &value)) {
+        *complete = false;
+    }
+    return value;
+}
+
+static int read_state(struct checkpoint *c, const char *path, struct err *err) {
+    const char *format = safetensors_meta_get(c->file, "format");
+    if (format == NULL || strncmp(format, FORMAT, strlen("besom-checkpoint ")) != 0) {
+        return err_set(err, ERR_CORRUPT, "%s: not a besom checkpoint", path);
+    }
+    if (strcmp(format, FORMAT) != 0) {
+        return err_set(err, ERR_VERSION,
+                       "%s: written by another version: \"%s\", this one reads "
+                       "\"%s\"",
+                       path, format, FORMAT);
+    }
+    bool complete = safetensors_meta_get(c->file, "checksum") != NULL;
+    int64_t epoch = number_of(c->file, "epoch", &complete);
+    int64_t step = number_of(c->file, "step", &complete);
+    int64_t best = number_of(c->file, "best_epoch", &complete);
+    c->optimizer_steps = number_of(c->file, "optimizer_steps", &complete);
+    c->state = (struct checkpoint_state){
+        .at = {(int)epoch, (int)step},
+        .identity = text_of(c->file, "identity", &complete),
+        .dataset = text_of(c->file, "dataset", &complete),
+        .config = text_of(c->file, "config", &complete),
+        .history = text_of(c->file, "history", &complete),
+        .partial = text_of(c->file, "partial", &complete),
+        .best_epoch = (int)best,
+    };
+    if (!complete || epoch > POSITION_MAX || step > POSITION_MAX || best > epoch) {
+        return err_set(err, ERR_CORRUPT, "%s: its metadata is incomplete or out of range", path);
+    }
+    return ERR_OK;
+}
+
+int checkpoint_open(struct checkpoint **checkpoint, const char *path, struct err *err) {
+    struct checkpoint *c = mem_zalloc(1, sizeof *c);
+    int rc = safetensors_open(&c->file, path, err);
+    rc = rc == ERR_OK ? read_state(c, path, err) : rc;
+    if (rc == ERR_OK) {
+        *checkpoint = c;
+    } else {
+        checkpoint_close(c);
+    }
+    return rc;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint) {
+    if (checkpoint != NULL) {
+        safetensors_close(checkpoint->file);
+        free(checkpoint);
+    }
+}
+
+const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpoint) {
+    return &checkpoint->state;
+}
+
+const struct safetensors *checkpoint_file(const struct checkpoint *checkpoint) {
+    return checkpoint->file;
+}
+
+/* ---- restoring ---- */
+
+static int check_tensor(const struct safetensors *file, const struct safetensors_entry *wanted,
+                        struct err *err) {
+    const struct safetensors_entry *found = safetensors_find(file, wanted->name);
+    if (found == NULL) {
+        return err_set(err, ERR_CORRUPT, "the checkpoint has no tensor \"%s\"", wanted->name);
+    }
+    bool same = found->dim_count == wanted->dim_count;
+    for (int d = 0; same && d < wanted->dim_count; d++) {
+        same = found->dims[d] == wanted->dims[d];
+    }
+    return same ? ERR_OK
+                : err_set(err, ERR_CORRUPT, "the checkpoint's tensor \"%s\" has another shape",
+                          wanted->name);
+}
+
+static bool is_listed(const struct tensors *list, const char *name) {
+    for (int i = 0; i < list->count; i++) {
+        if (strcmp(list->entry[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_tensors(const struct safetensors *file, const struct tensors *list,
+                         bool with_optimizer, struct err *err) {
+    int rc = ERR_OK;
+    for (int i = 0; i < list->count && rc == ERR_OK; i++) {
+        rc = check_tensor(file, &list->entry[i], err);
+    }
+    for (int i = 0; i < safetensors_count(file) && rc == ERR_OK; i++) {
+        const char *name = safetensors_at(file, i)->name;
+        bool left_out = !with_optimizer && strncmp(name, OPTIMIZER, strlen(OPTIMIZER)) == 0;
+        if (!left_out && !is_listed(list, name)) {
+            rc = err_set(err, ERR_CORRUPT,
+                         "the checkpoint's tensor \"%s\" has no place in the "
+                         "network",
+                         name);
+        }
+    }
+    return rc;
+}
+
+int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, struct optim *optim,
+                       struct err *err) {
+    struct tensors list = list_tensors(net, optim);
+    int rc = check_tensors(checkpoint->file, &list, optim != NULL, err);
+    if (rc == ERR_OK) {
+        int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
+        int count = net_tensor_count(net);
+        for (int s = -1; s < slots; s++) { // -1: the parameters themselves
+            for (int i = 0; i < count; i++) {
+                const struct net_tensor *t = net_tensor(net, i);
+                const char *name = list.entry[(s + 1) * count + i].name;
+                float *to = s < 0 ? t->value : slot_part(optim, s, net, t);
+                memcpy(to, safetensors_find(checkpoint->file, name)->data, t->len * sizeof(float));
+            }
+        }
+        if (optim != NULL) {
+            optim->steps = checkpoint->optimizer_steps;
+        }
+    }
+    tensors_release(&list);
+    return rc;
+}
+
+/* ---- a folder of them ---- */
+
+struct listing {
+    struct position *at; // newest first
+    int count;
+};
+
+static int newest_first(const void *a, const void *b) {
+    return -compare_positions(*(const struct position *)a, *(const struct position *)b);
+}
+
+static bool is_stale(const char *name) { // ".cp-....tmp" of a writer that died
+    size_t len = strlen(name);
+    return strncmp(name, ".cp-", 4) == 0 && len > 8 && strcmp(name + len - 4, ".tmp") == 0;
+}
+
+/* `clean` removes stale temporaries on the way: only for the folder's one trainer. */
+static int list_folder(struct listing *list, const char *dir, bool clean, struct err *err) {
+    DIR *d = opendir(dir);
+    if (d == NULL) {
+        return err_io(err, errno, "open folder %s", dir);
+    }
+    *list = (struct listing){0};
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(d);
+        if (entry == NULL) {
+            break;
+        }
+        struct position at;
+        if (checkpoint_parse_name(entry->d_name, &at)) {
+            list->at = mem_resize(list->at, (size_t)list->count + 1, sizeof *list->at);
+            list->at[list->count++] = at;
+        } else if (clean && is_stale(entry->d_name)) {
+            (void)unlinkat(dirfd(d), entry->d_name, 0); // the next writer tries again
+        }
+    }
+    int cause = errno;
+    (void)closedir(d); // only read
+    if (cause != 0) {
+        free(list->at);
+        return err_io(err, cause, "read folder %s", dir);
+    }
+    if (list->count > 0) {
+        qsort(list->at, (size_t)list->count, sizeof *list->at, newest_first);
+    }
+    return ERR_OK;
+}
+
+/* Opens the one at `at` if it is what its name says and of this trial. */
+static int open_at(struct checkpoint **checkpoint, const char *dir, struct position at,
+                   const char *identity, struct err *err) {
+    char name[64];
+    checkpoint_name(name, at);
+    char *path = mem_printf("%s/%s", dir, name);
+    struct checkpoint *c = NULL;
+    int rc = checkpoint_open(&c, path, err);
+    if (rc == ERR_OK && strcmp(c->state.identity, identity) != 0) {
+        rc = err_set(err, ERR_CORRUPT, "%s: belongs to another trial (%s, this one is %s)", path,
+                     c->state.identity, identity);
+    }
+    if (rc == ERR_OK && compare_positions(c->state.at, at) != 0) {
+        rc = err_set(err, ERR_CORRUPT, "%s: holds epoch %d and batch %d", path, c->state.at.epoch,
+                     c->state.at.step);
+    }
+    if (rc == ERR_OK) {
+        *checkpoint = c;
+    } else {
+        checkpoint_close(c);
+    }
+    free(path);
+    return rc;
+}
+
+int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
+                           checkpoint_skip_fn *skip, void *context, struct err *err) {
+    struct listing list;
+    int rc = list_folder(&list, dir, true, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    *checkpoint = NULL;
+    for (int i = 0; i < list.count && *checkpoint == NULL; i++) {
+        struct err reason;
+        if (open_at(checkpoint, dir, list.at[i], identity, &reason) != ERR_OK && skip != NULL) {
+            char name[64];
+            checkpoint_name(name, list.at[i]);
+            skip(context, name, &reason);
+        }
+    }
+    free(list.at);
+    return ERR_OK;
+}
+
+int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
+                     struct err *err) {
+    struct listing list;
+    int rc = list_folder(&list, dir, false, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    int kept = 0;
+    for (int i = 0; i < list.count && rc == ERR_OK; i++) {
+        struct position at = list.at[i];
+        bool stays;
+        if (compare_positions(at, now) > 0) {
+            stays = true; // one that could not be used: it is replaced when its epoch comes again
+        } else if (at.step > 0) {
+            stays = compare_positions(at, now) == 0;
+        } else {
+            stays = kept < keep || at.epoch == best_epoch;
+            kept++;
+        }
+        if (!stays) {
+            char name[64];
+            checkpoint_name(name, at);
+            char *path = mem_printf("%s/%s", dir, name);
+            if (unlink(path) != 0 && errno != ENOENT) {
+                rc = err_io(err, errno, "remove %s", path);
+            }
+            free(path);
+        }
+    }
+    free(list.at);
+    return rc;
+}
