@@ -39,6 +39,7 @@ struct fixture {
     enum trial_status last_status;
     char last_message[256], last_reason[64], warning[512];
     double best, eta_at_first_epoch;
+    void (*on_epoch)(struct fixture *f);
     bool lose_trainer;   // after planning
     int signal_at_epoch; // raised when an epoch is shown, each time
     int64_t complete_at_end, failed_at_end, paused_at_end, total;
@@ -123,6 +124,9 @@ static void see_epoch(struct fixture *f, const struct run_event *event,
     assert_int_equal(event->record->epoch, event->epoch);
     if (f->epochs++ == 0) {
         f->eta_at_first_epoch = view->eta_s;
+    }
+    if (f->on_epoch != NULL) {
+        f->on_epoch(f);
     }
     if (f->signal_at_epoch != 0) {
         (void)kill(getpid(), f->signal_at_epoch);
@@ -567,6 +571,25 @@ static void a_flood_of_records_is_held_back_and_kept(void **state) {
     assert_int_equal(f->epochs, 20000);
 }
 
+/* While another program holds the database nothing can be stored: the trainer has to wait at its pipe. */
+static void lock_database_for_a_second(struct fixture *f) {
+    write_file("hold.sh", "touch locked; sleep 1; ls flooded >early 2>/dev/null; exit 0", 0755);
+    assert_int_equal(system("sqlite3 out/results.db 'BEGIN IMMEDIATE' '.shell sh ./hold.sh' &"), 0);
+    f->on_epoch = NULL;
+}
+
+static void a_trainer_waits_while_nothing_can_be_stored(void **state) {
+    struct fixture *f = *state;
+    write_trainer("echo '{\"epoch\": 1, \"loss\": 1}'; while [ ! -e locked ]; do sleep 0.02; done\n"
+                  "awk 'BEGIN {for (e = 2; e <= 20000; e++) printf \"{\\\"epoch\\\": %d, "
+                  "\\\"loss\\\": %d}\\n\", e, e}'; touch flooded");
+    f->on_epoch = lock_database_for_a_second;
+    run(f, open_ended, 1, "never");
+    assert_int_equal(f->last_status, TRIAL_COMPLETE);
+    assert_int_equal(f->epochs, 20000);
+    assert_int_equal(system("test -e early && test ! -s early"), 0);
+}
+
 static void other_numerics_are_warned_of(void **state) {
     struct fixture *f = *state;
     write_trainer("echo \"{\\\"event\\\": \\\"start\\\", \\\"from_epoch\\\": 0, \\\"numerics\\\": "
@@ -733,6 +756,7 @@ int main(void) {
         CASE(a_stopped_run_stops_its_workers_and_the_pause_is_no_time),
         CASE(malformed_lines_are_warned_of_once),
         CASE(a_flood_of_records_is_held_back_and_kept),
+        CASE(a_trainer_waits_while_nothing_can_be_stored),
         CASE(other_numerics_are_warned_of),
         CASE(environment_files_and_placeholders_are_as_documented),
         CASE(the_documented_shell_trainer_works),
