@@ -157,6 +157,9 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
         rc = rc == ERR_OK ? open_data(&set, &config, cache, state->dataset, err) : rc;
         rc = rc == ERR_OK ? compute(checkpoint, &config, &set, &stats, err) : rc;
         rc = rc == ERR_OK ? compare(state, &stats, outcome, err) : rc;
+        if (rc != ERR_OK) {
+            (void)err_wrap(err, "%s", arguments->path);
+        }
     }
     dataset_close(&set);
     config_release(&config);
@@ -219,7 +222,6 @@ int cmd_eval(int argc, char **argv) {
     struct outcome outcome = {0};
     struct err err;
     if (evaluate_file(&arguments, &outcome, &err) != ERR_OK) {
-        (void)err_wrap(&err, "%s", arguments.path);
         return command_fail(&err);
     }
     if (arguments.json) {
