@@ -10,12 +10,13 @@
 #include "runner/complaints.h"
 #include "runner/grid.h"
 #include "runner/key.h"
-#include "runner/peek.h"
+#include "runner/keymap.h"
 #include "runner/placeholder.h"
 #include "runner/program.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A plan in the making. */
 struct planner {
@@ -32,7 +33,7 @@ struct planner {
     int64_t first, last;
     int64_t checked;
     struct complaints complaints;
-    struct peek peek;
+    struct keymap seen; // dry run: the trials that the plan has already
     char **filled; // owned: the paths that the trainer's arguments have as placeholders
     int filled_count;
     int64_t queue_cap;
@@ -59,8 +60,10 @@ static void enqueue(struct planner *p, int64_t trial) {
 static int ask_store(struct planner *p, const struct store_point *point,
                      struct store_planned *planned, struct err *err) {
     if (p->options->dry_run) {
-        peek_point(&p->peek, point, planned);
-        return ERR_OK;
+        int64_t *times = keymap_at(&p->seen, point->key);
+        int rc = store_preview_point(p->store, point, planned, err);
+        planned->repeated = rc == ERR_OK && (*times)++ > 0;
+        return rc;
     }
     return store_put_point(p->store, p->plan.sweep_id, point, planned, err);
 }
@@ -265,8 +268,7 @@ static int store_all(struct planner *p, struct err *err) {
 }
 
 static int look_at_all(struct planner *p, struct err *err) {
-    int rc = peek_load(&p->peek, p->store, err);
-    rc = rc == ERR_OK ? each_point(p, err) : rc;
+    int rc = each_point(p, err);
     complaints_tell(&p->complaints, p->sweep, p->checked, p->diag);
     return rc;
 }
@@ -276,7 +278,10 @@ static int look_at_all(struct planner *p, struct err *err) {
 static int open_checker(struct planner *p, char *program, struct err *err) {
     char *cache = mem_printf("%s/cache", p->options->out_dir);
     char check[] = "check", cache_dir[] = "--cache-dir";
-    char *const argv[] = {program, check, cache_dir, cache, NULL};
+    char *argv[] = {program, check, cache_dir, cache, NULL};
+    if (p->options->dry_run && access(p->options->out_dir, F_OK) != 0) {
+        argv[2] = NULL; // it makes no results folder: the images go to the user's cache
+    }
     int rc = checker_open(&p->checker, argv, CHECKER_SILENCE_MS, err);
     free(cache);
     return rc;
@@ -335,7 +340,7 @@ static void planner_release(struct planner *p) {
     }
     free(p->filled);
     complaints_release(&p->complaints);
-    peek_release(&p->peek);
+    keymap_release(&p->seen);
     buf_release(&p->params);
     buf_release(&p->config);
 }
