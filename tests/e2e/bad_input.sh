@@ -24,7 +24,7 @@ bad 'optimizer' '{"name": "x", '"$config"', "grid": {"optimizer": []}}'
 bad 'list' '{"name": "x", '"$config"', "grid": {"optimizer": "adam"}}'
 big='[0,1,2,3,4,5,6,7,8,9]'
 axes=$(for i in $(seq 30); do printf '"a%s": %s,' "$i" "$big"; done)
-bad '1e+30' '{"name": "x", '"$config"', "grid": {'"${axes%,}"'}}'
+bad '1\.0e+30' '{"name": "x", '"$config"', "grid": {'"${axes%,}"'}}'
 
 # The trainer's keys: every grid point is checked, and the place in the sweep file is told.
 bad 'bad.json:.*did you mean "lr"' '{"name": "x", '"$config"', "grid": {"optimizer": ["adam", {"name": "sgd", "lrr": 0.1}]}}'

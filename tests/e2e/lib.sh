@@ -12,7 +12,9 @@ unset NO_COLOR CI 2>/dev/null || true
 
 cleanup() {
   # Whatever a failed test left running works below its folder.
-  pkill -9 -f "$work" 2>/dev/null
+  for pid in $(alive); do
+    kill -9 "$pid" 2>/dev/null
+  done
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -78,15 +80,11 @@ same_results() { # DIR DIR
 
 # Processes below our folder that are alive: a dead one can stay a zombie for long.
 alive() {
-  for stat in /proc/[0-9]*/stat; do
-    pid=${stat#/proc/}
-    pid=${pid%/stat}
-    state=$(sed 's/.*) \(.\).*/\1/' "$stat" 2>/dev/null) || continue
-    case "$state" in Z | X | "") continue ;; esac
-    tr '\0' ' ' <"/proc/$pid/environ" 2>/dev/null | grep -q "BESOM_CHECKPOINT_DIR=$work/" &&
-      echo "$pid"
+  grep -lsa "BESOM_CHECKPOINT_DIR=$work/" /proc/[0-9]*/environ | while read -r environ; do
+    dir=${environ%/environ}
+    state=$(sed 's/.*) \(.\).*/\1/' "$dir/stat" 2>/dev/null)
+    case "$state" in Z | X | "") ;; *) echo "${dir#/proc/}" ;; esac
   done
-  return 0
 }
 
 no_worker_left() { # within a second
