@@ -33,7 +33,7 @@ bad 'bad.json:.*lr' '{"name": "x", '"$config"', "grid": {"optimizer": [{"name": 
 bad 'bad.json:.*batch_size' '{"name": "x", '"$config"', "grid": {"batch_size": [64, 0.5]}}'
 bad 'kernel' '{"name": "x", '"$config"', "grid": {"model": [{"layers": [{"type": "conv2d", "channels": 4, "kernel": 40}, {"type": "flatten"}, {"type": "dense", "units": 10}]}]}}'
 bad 'dens' '{"name": "x", '"$config"', "grid": {"model": [{"layers": [{"type": "denes", "units": 10}]}]}}'
-[ ! -e out-bad/trials ] || fail 'something was started'
+[ -z "$(ls out-bad/trials 2>/dev/null)" ] || fail 'something was started'
 
 # Results that are there survive it.
 printf '{"name": "x", %s, "grid": {"model": ["logistic"]}}' "$config" >good.json
@@ -77,14 +77,16 @@ expect 0 "$trainer" train one.json --checkpoint-dir cp
 expect 0 "$trainer" eval cp/cp-0002.safetensors
 cp -r cp cut
 truncate -s -1 cut/cp-0002.safetensors
-expect 74 "$trainer" eval cut/cp-0002.safetensors
+expect 1 "$trainer" eval cut/cp-0002.safetensors
 said 'cut/cp-0002.safetensors' err
 expect 0 "$trainer" train one.json --checkpoint-dir cut # goes on from cp-0001
 said 'cp-0002.safetensors' err
 cmp cut/cp-0002.safetensors cp/cp-0002.safetensors || fail 'the epoch that was computed again differs'
 sed 's/"logistic"/"logistic", "seed": 2/' one.json >two.json
-expect 0 "$trainer" train two.json --checkpoint-dir cp
+sha256sum cp/cp-* >before
+expect 1 "$trainer" train two.json --checkpoint-dir cp
 said 'another trial' err
+sha256sum -c --quiet before || fail 'checkpoints of another trial were touched'
 
 # Commands.
 expect 2 "$besom"
@@ -99,5 +101,8 @@ said 'no-such-file.json' err
 expect 2 "$besom" compare --out nowhere
 said 'nowhere' err
 echo 'not a database, but long enough to be looked at as one' >kept/results.db
-expect 2 "$besom" status --out kept
+expect 74 "$besom" status --out kept
 said 'results.db' err
+expect 74 "$besom" run good.json --out kept
+said 'results.db' err
+grep -q '^not a database' kept/results.db || fail 'a file that is no database was overwritten'
