@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "results/level.h"
 #include "results/query.h"
 #include "results/sweep_view.h"
 
@@ -311,7 +312,19 @@ static void drop_constant_axes(struct compare *c) {
     c->axis_count = kept;
 }
 
+static void shorten_names(struct compare_axis *axis) {
+    char **names = mem_zalloc((size_t)axis->level_count + 1, sizeof *names);
+    for (int l = 0; l < axis->level_count; l++) {
+        names[l] = axis->levels[l].name;
+    }
+    level_shorten(names, axis->level_count);
+    free(names);
+}
+
 static void fill(struct compare *c, const struct rows *rows) {
+    for (int a = 0; a < c->axis_count; a++) {
+        shorten_names(&c->axes[a]);
+    }
     fill_points(c, rows);
     qsort(c->points, (size_t)c->point_count, sizeof *c->points,
           c->maximize ? by_mean_down : by_mean_up);

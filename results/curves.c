@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "results/compare.h"
+#include "results/level.h"
 #include "results/query.h"
 #include "results/sweep_view.h"
 
@@ -47,6 +48,15 @@ static void put_sql(struct buf *sql, const struct curves *curves) {
                   " GROUP BY level, epoch ORDER BY place, level, epoch");
 }
 
+static void shorten_names(struct curves *curves) {
+    char **names = mem_zalloc((size_t)curves->count + 1, sizeof *names);
+    for (int i = 0; i < curves->count; i++) {
+        names[i] = curves->curves[i].name;
+    }
+    level_shorten(names, curves->count);
+    free(names);
+}
+
 int curves_load(struct curves *curves, struct store *store, const char *sweep, const char *axis,
                 const char *metric, struct err *err) {
     // The comparison knows which axes and metrics there are, and says so when they are not.
@@ -84,6 +94,7 @@ int curves_load(struct curves *curves, struct store *store, const char *sweep, c
         query_close(&q);
     }
     if (rc == ERR_OK) {
+        shorten_names(&c);
         *curves = c;
     } else {
         curves_release(&c);

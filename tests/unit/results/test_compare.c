@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "results/curves.h"
+#include "results/level.h"
 #include "results/store.h"
 
 #include <math.h>
@@ -203,6 +204,18 @@ static void curves_are_means_of_complete_trials(void **state) {
     assert_int_equal(curves_load(&c, *state, "by-hand", "batch_size", NULL, &err), ERR_NOT_FOUND);
 }
 
+static void names_are_cut_where_the_first_word_tells(void **state) {
+    (void)state;
+    char a[] = "sgd lr=0.1", b[] = "adam lr=0.001", c[] = "adam lr=0.1";
+    char *two[] = {a, b}, *three[] = {a, b, c};
+    level_shorten(three, 3);
+    assert_string_equal(a, "sgd lr=0.1");
+    assert_string_equal(b, "adam lr=0.001");
+    level_shorten(two, 2);
+    assert_string_equal(a, "sgd");
+    assert_string_equal(b, "adam");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_are_ranked_by_the_mean_of_their_replicates),
@@ -210,6 +223,7 @@ int main(void) {
         cmocka_unit_test(another_metric_has_its_own_direction),
         cmocka_unit_test(what_is_not_there_is_named_with_what_is),
         cmocka_unit_test(curves_are_means_of_complete_trials),
+        cmocka_unit_test(names_are_cut_where_the_first_word_tells),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
