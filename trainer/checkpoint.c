@@ -133,7 +133,7 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
     int rc = safetensors_write(dir, name, list.entry, list.count, meta,
                                (int)(sizeof meta / sizeof *meta), err);
     tensors_release(&list);
-    return rc == ERR_OK ? rc : err_wrap(err, "save the checkpoint of epoch %d", state->at.epoch);
+    return rc; // the caller says what was being saved, the error which file
 }
 
 /* ---- opening ---- */
@@ -161,7 +161,7 @@ static int64_t number_of(const struct safetensors *file, const char *key, bool *
 static int read_state(struct checkpoint *c, const char *path, struct err *err) {
     const char *format = safetensors_meta_get(c->file, "format");
     if (format == NULL || strncmp(format, FORMAT, strlen("besom-checkpoint ")) != 0) {
-        return err_set(err, ERR_CORRUPT, "%s: not a besom checkpoint", path);
+        return err_set(err, ERR_VERSION, "%s: not a besom checkpoint", path);
     }
     if (strcmp(format, FORMAT) != 0) {
         return err_set(err, ERR_VERSION,
@@ -169,7 +169,10 @@ static int read_state(struct checkpoint *c, const char *path, struct err *err) {
                        "\"%s\"",
                        path, format, FORMAT);
     }
-    bool complete = safetensors_meta_get(c->file, "checksum") != NULL;
+    if (!safetensors_is_checked(c->file)) {
+        return err_set(err, ERR_CORRUPT, "%s: without a checksum", path);
+    }
+    bool complete = true;
     int64_t epoch = number_of(c->file, "epoch", &complete);
     int64_t step = number_of(c->file, "step", &complete);
     int64_t best = number_of(c->file, "best_epoch", &complete);
@@ -342,7 +345,7 @@ static int open_at(struct checkpoint **checkpoint, const char *dir, struct posit
     struct checkpoint *c = NULL;
     int rc = checkpoint_open(&c, path, err);
     if (rc == ERR_OK && strcmp(c->state.identity, identity) != 0) {
-        rc = err_set(err, ERR_CORRUPT, "%s: belongs to another trial (%s, this one is %s)", path,
+        rc = err_set(err, ERR_DIFFERS, "%s: belongs to another trial (%s, this one is %s)", path,
                      c->state.identity, identity);
     }
     if (rc == ERR_OK && compare_positions(c->state.at, at) != 0) {
@@ -378,6 +381,27 @@ int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, cons
     return ERR_OK;
 }
 
+static int remove_at(const char *dir, struct position at, struct err *err) {
+    char name[64];
+    checkpoint_name(name, at);
+    char *path = mem_printf("%s/%s", dir, name);
+    int rc = ERR_OK;
+    if (unlink(path) != 0 && errno != ENOENT) {
+        rc = err_io(err, errno, "remove %s", path);
+    }
+    free(path);
+    return rc;
+}
+
+static bool is_listed_at(const struct listing *list, struct position at) {
+    for (int i = 0; i < list->count; i++) {
+        if (compare_positions(list->at[i], at) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
                      struct err *err) {
     struct listing list;
@@ -385,27 +409,17 @@ int checkpoint_prune(const char *dir, struct position now, int keep, int best_ep
     if (rc != ERR_OK) {
         return rc;
     }
+    bool safe = is_listed_at(&list, now); // invariant 4: only behind a newer one that is there
     int kept = 0;
-    for (int i = 0; i < list.count && rc == ERR_OK; i++) {
+    for (int i = 0; i < list.count && rc == ERR_OK && safe; i++) {
         struct position at = list.at[i];
-        bool stays;
-        if (compare_positions(at, now) > 0) {
-            stays = true; // one that could not be used: it is replaced when its epoch comes again
-        } else if (at.step > 0) {
-            stays = compare_positions(at, now) == 0;
-        } else {
+        int order = compare_positions(at, now);
+        bool stays = order >= 0; // a later one could not be used: left until its epoch comes again
+        if (at.step == 0 && order <= 0) {
             stays = kept < keep || at.epoch == best_epoch;
             kept++;
         }
-        if (!stays) {
-            char name[64];
-            checkpoint_name(name, at);
-            char *path = mem_printf("%s/%s", dir, name);
-            if (unlink(path) != 0 && errno != ENOENT) {
-                rc = err_io(err, errno, "remove %s", path);
-            }
-            free(path);
-        }
+        rc = stays ? ERR_OK : remove_at(dir, at, err);
     }
     free(list.at);
     return rc;

@@ -56,7 +56,8 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
 
 struct checkpoint; // an open, valid checkpoint
 
-/* ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT (with the reason), ERR_VERSION. */
+/* ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT (with the reason), ERR_VERSION for a safetensors file of another
+ * program or of a later format.  The texts begin with the path. */
 int checkpoint_open(struct checkpoint **checkpoint, const char *path, struct err *err);
 void checkpoint_close(struct checkpoint *checkpoint);
 const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpoint);
@@ -71,13 +72,17 @@ int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, str
 typedef void checkpoint_skip_fn(void *context, const char *name, const struct err *reason);
 
 /* Opens the newest checkpoint of `dir` that is valid and of trial `identity`; older ones are tried in
- * turn.  *checkpoint is NULL, with ERR_OK, when there is none.  Stale temporaries are removed.
- * ERR_IO when the folder cannot be read. */
+ * turn, each reported to `skip` (which may be NULL) with its reason: that of checkpoint_open(), ERR_CORRUPT
+ * for one that holds another position than its name says, ERR_DIFFERS for one of another trial.
+ * *checkpoint is NULL, with ERR_OK, when there is none.  Stale temporaries are removed, so the caller owns
+ * the folder.  ERR_IO when the folder cannot be read. */
 int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
                            checkpoint_skip_fn *skip, void *context, struct err *err);
 
 /* Deletes all but the newest `keep` (>= 1) epoch checkpoints and that of `best_epoch` (0: none); of the
- * interrupted ones only one at `now` stays. */
+ * interrupted ones only one at `now` stays.  Files beyond `now` neither count nor go: they were refused when
+ * the training began, and are replaced when it gets there.  Nothing goes while there is no file at `now`.
+ * ERR_IO. */
 int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
                      struct err *err);
 

@@ -27,11 +27,6 @@ static const char *const file_names[PARTS] = {
     [TEST_LABELS] = "t10k-labels-idx1-ubyte",
 };
 
-/* What identifies a source file: when it is the same, so is its content, to the one who made the cache. */
-struct source {
-    int64_t size, mtime_s, mtime_ns;
-};
-
 /* The cache file: this header, then at 64-byte boundaries the four parts in their order. */
 struct header {
     char magic[16];
@@ -40,18 +35,18 @@ struct header {
     uint32_t train, test; // samples
     uint32_t C, H, W;
     uint32_t reserved;
-    struct source source[PARTS];
+    struct idx_stamp source[PARTS];
     uint64_t offset[PARTS], len[PARTS];
     char content[HASH_HEX_LEN]; // of shape, images and labels
     char check[HASH_HEX_LEN];   // of this header with zeros here
 };
-static const char MAGIC[16] = "besom-images 1\n";
+static const char MAGIC[16] = "besom-images 2\n";
 
 /* ---- the four files ---- */
 
 struct sources {
-    char *path[PARTS]; // owned
-    struct source id[PARTS];
+    char *path[PARTS];          // owned
+    struct idx_stamp id[PARTS]; // when it is the same, so is the content
 };
 
 static void sources_release(struct sources *s) {
@@ -63,15 +58,17 @@ static void sources_release(struct sources *s) {
 static int find_source(struct sources *s, int part, const char *name, const char *dir,
                        struct err *err) {
     static const char *const endings[] = {"", ".gz"};
-    struct stat st;
     for (int e = 0; e < 2; e++) {
         char *path = mem_printf("%s/%s%s", dir, file_names[part], endings[e]);
-        if (stat(path, &st) == 0) {
+        int rc = idx_stat(path, &s->id[part], err);
+        if (rc == ERR_OK) {
             s->path[part] = path;
-            s->id[part] = (struct source){st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
             return ERR_OK;
         }
         free(path);
+        if (rc != ERR_NOT_FOUND) { // it is there, but cannot be looked at
+            return err_wrap(err, "dataset \"%s\"", name);
+        }
     }
     if (strcmp(name, "fashion-mnist") == 0) {
         return err_set(err, ERR_NOT_FOUND,

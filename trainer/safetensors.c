@@ -7,15 +7,23 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+static const char METADATA[] = "__metadata__";
 static const char CHECKSUM[] = "checksum";
 static const char ZEROS[HASH_HEX_LEN + 1] = "00000000000000000000000000000000";
 
 enum { LENGTH_BYTES = 8 };
-static const size_t FILE_MAX_LEN = (size_t)64 << 30;
+static const size_t FILE_MAX_LEN = (size_t)16 << 30; // a network of 8 GiB with two state vectors
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are written as they lie in memory");
 
 /* ---- writing ---- */
 
@@ -43,7 +51,8 @@ static void put_metadata(struct buf *out, const struct safetensors_meta *meta, i
     }
     sorted[count] = (struct safetensors_meta){CHECKSUM, ZEROS};
     qsort(sorted, (size_t)count + 1, sizeof *sorted, by_key);
-    buf_puts(out, "\"__metadata__\":{");
+    put_string(out, METADATA);
+    buf_puts(out, ":{");
     for (int i = 0; i <= count; i++) {
         buf_puts(out, i > 0 ? "," : "");
         put_string(out, sorted[i].key);
@@ -68,39 +77,52 @@ static void put_tensor(struct buf *out, const struct safetensors_entry *tensor, 
     *offset = end;
 }
 
+/* The header with zeros for its checksum; *checksum receives where they are. */
+static void put_header(struct buf *out, const struct safetensors_entry *tensors, int tensor_count,
+                       const struct safetensors_meta *meta, int meta_count, size_t *checksum) {
+    size_t offset = 0;
+    buf_putc(out, '{');
+    put_metadata(out, meta, meta_count, checksum);
+    for (int i = 0; i < tensor_count; i++) {
+        buf_putc(out, ',');
+        put_tensor(out, &tensors[i], &offset);
+    }
+    buf_putc(out, '}');
+    while (out->len % 8 != 0) { // so that the tensors are aligned in a mapped file
+        buf_putc(out, ' ');
+    }
+}
+
 int safetensors_write(const char *dir, const char *name, const struct safetensors_entry *tensors,
                       int tensor_count, const struct safetensors_meta *meta, int meta_count,
                       struct err *err) {
     struct buf header = {0};
-    size_t checksum = 0, offset = 0;
-    buf_putc(&header, '{');
-    put_metadata(&header, meta, meta_count, &checksum);
-    for (int i = 0; i < tensor_count; i++) {
-        buf_putc(&header, ',');
-        put_tensor(&header, &tensors[i], &offset);
+    size_t checksum = 0;
+    put_header(&header, tensors, tensor_count, meta, meta_count, &checksum);
+    if (header.len > SAFETENSORS_HEADER_MAX) { // no reader would take it
+        int rc = err_set(err, ERR_RANGE, "%s/%s: a header of %zu bytes, above the limit of %d", dir,
+                         name, header.len, SAFETENSORS_HEADER_MAX);
+        buf_release(&header);
+        return rc;
     }
-    buf_putc(&header, '}');
-    while (header.len % 8 != 0) { // so that the tensors are aligned in a mapped file
-        buf_putc(&header, ' ');
-    }
-
     uint8_t length[LENGTH_BYTES];
     put_length(length, header.len);
-    struct fs_part *parts = mem_zalloc((size_t)tensor_count + 2, sizeof *parts);
+    size_t count = (size_t)tensor_count + 2;
+    struct fs_part *parts = mem_zalloc(count, sizeof *parts);
     parts[0] = (struct fs_part){length, sizeof length};
     parts[1] = (struct fs_part){header.data, header.len};
     for (int i = 0; i < tensor_count; i++) {
         parts[2 + i] = (struct fs_part){tensors[i].data, tensors[i].len * sizeof(float)};
     }
     struct hash *hash = hash_new();
-    for (int i = 0; i < tensor_count + 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         hash_add(hash, parts[i].data, parts[i].len);
     }
     char digest[HASH_HEX_LEN + 1];
     hash_finish(hash, digest);
     memcpy(header.data + checksum, digest, HASH_HEX_LEN);
 
-    int rc = fs_write_atomic(dir, name, parts, (size_t)tensor_count + 2, err);
+    int rc = fs_write_atomic(dir, name, parts, count, err);
     free(parts);
     buf_release(&header);
     return rc;
@@ -114,13 +136,18 @@ struct safetensors {
     int count;
     struct safetensors_meta *meta;
     int meta_count;
-    float *data; // all tensors, aligned
+    float *data; // all tensors
+    bool checked;
 };
 
+/* A file on its way in.  Nothing is taken from it before its length and what it declares agree. */
 struct reader {
     const char *path;
-    const char *bytes; // the file
-    size_t len, header_len;
+    int fd;
+    size_t size; // of the file
+    uint8_t length[LENGTH_BYTES];
+    char *header; // owned
+    size_t header_len, data_len;
     struct safetensors *file;
     struct err *err;
 };
@@ -129,26 +156,72 @@ static int corrupt(struct reader *r, const char *what) {
     return err_set(r->err, ERR_CORRUPT, "%s: %s", r->path, what);
 }
 
+static int open_file(struct reader *r) {
+    r->fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // NONBLOCK: a FIFO must not hang us
+    if (r->fd < 0) {
+        int cause = errno;
+        (void)err_io(r->err, cause, "open %s", r->path);
+        r->err->code = cause == ENOENT || cause == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+        return r->err->code;
+    }
+    struct stat st;
+    if (fstat(r->fd, &st) != 0) {
+        return err_io(r->err, errno, "stat %s", r->path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_set(r->err, ERR_IO, "%s: not a regular file", r->path);
+    }
+    r->size = (size_t)st.st_size;
+    return r->size > FILE_MAX_LEN ? corrupt(r, "longer than any checkpoint can be") : ERR_OK;
+}
+
+static int read_exactly(struct reader *r, void *out, size_t len) {
+    char *to = out;
+    while (len > 0) {
+        ssize_t n = read(r->fd, to, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_io(r->err, errno, "read %s", r->path);
+        }
+        if (n == 0) {
+            return corrupt(r, "cut while it was read");
+        }
+        to += n;
+        len -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
 static int read_header(struct reader *r) {
-    uint64_t length = 0;
-    if (r->len < LENGTH_BYTES) {
+    if (r->size < LENGTH_BYTES) {
         return corrupt(r, "shorter than its 8 bytes of length");
     }
-    for (int i = LENGTH_BYTES - 1; i >= 0; i--) {
-        length = length << 8 | (uint8_t)r->bytes[i];
+    int rc = read_exactly(r, r->length, LENGTH_BYTES);
+    if (rc != ERR_OK) {
+        return rc;
     }
-    if (length > SAFETENSORS_HEADER_MAX || length > r->len - LENGTH_BYTES) {
+    uint64_t length = 0;
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--) {
+        length = length << 8 | r->length[i];
+    }
+    if (length > SAFETENSORS_HEADER_MAX || length > r->size - LENGTH_BYTES) {
         return corrupt(r, "cut, or no safetensors file: its header does not fit into it");
     }
     r->header_len = (size_t)length;
+    r->data_len = r->size - LENGTH_BYTES - r->header_len;
+    r->header = mem_resize(NULL, r->header_len, 1);
+    rc = read_exactly(r, r->header, r->header_len);
     struct err err;
-    if (json_parse(&r->file->doc, "header", r->bytes + LENGTH_BYTES, r->header_len, JSON_STRICT,
-                   &err) != ERR_OK) {
-        return corrupt(r, err.msg);
+    if (rc == ERR_OK && json_parse(&r->file->doc, "header", r->header, r->header_len, JSON_STRICT,
+                                   &err) != ERR_OK) {
+        rc = corrupt(r, err.msg);
     }
-    return json_type(json_root(r->file->doc)) == JSON_OBJECT
-               ? ERR_OK
-               : corrupt(r, "its header is no object");
+    if (rc == ERR_OK && json_type(json_root(r->file->doc)) != JSON_OBJECT) {
+        rc = corrupt(r, "its header is no object");
+    }
+    return rc;
 }
 
 static int read_metadata(struct reader *r, const struct cJSON *object) {
@@ -164,6 +237,12 @@ static int read_metadata(struct reader *r, const struct cJSON *object) {
     }
     return ERR_OK;
 }
+
+/* What the header says of a tensor, with the place of its data. */
+struct declared {
+    struct safetensors_entry entry;
+    int64_t begin, end;
+};
 
 /* The shape, and the number of elements that it gives. */
 static int read_shape(struct reader *r, const struct cJSON *shape,
@@ -185,9 +264,7 @@ static int read_shape(struct reader *r, const struct cJSON *shape,
     return ERR_OK;
 }
 
-/* A tensor, which must begin where the one before it ends: no gaps, no overlaps. */
-static int read_tensor(struct reader *r, const struct cJSON *t, size_t *at) {
-    struct safetensors_entry *entry = &r->file->entries[r->file->count];
+static int read_tensor(struct reader *r, const struct cJSON *t, struct declared *tensor) {
     if (json_type(t) != JSON_OBJECT || json_count(t) != 3) {
         return corrupt(r, "a tensor is not an object of dtype, shape and data_offsets");
     }
@@ -195,126 +272,122 @@ static int read_tensor(struct reader *r, const struct cJSON *t, size_t *at) {
     if (dtype == NULL || !json_is_string(dtype, "F32")) {
         return corrupt(r, "a tensor's dtype is not F32");
     }
-    int rc = read_shape(r, json_get(t, "shape"), entry);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    int64_t begin, end;
     if (offsets == NULL || json_type(offsets) != JSON_ARRAY || json_count(offsets) != 2 ||
-        !json_integer(json_first(offsets), 0, INT64_C(1) << 52, &begin) ||
-        !json_integer(json_next(json_first(offsets)), 0, INT64_C(1) << 52, &end)) {
+        !json_integer(json_first(offsets), 0, INT64_C(1) << 52, &tensor->begin) ||
+        !json_integer(json_next(json_first(offsets)), 0, INT64_C(1) << 52, &tensor->end)) {
         return corrupt(r, "a tensor's data_offsets are not two numbers");
     }
-    if ((size_t)begin != *at || (size_t)end != *at + entry->len * sizeof(float)) {
-        return corrupt(r, "a tensor's data_offsets do not follow each other or fit its shape");
-    }
-    entry->name = json_key(t);
-    entry->data = (const float *)(uintptr_t)*at; // becomes a pointer when the data is there
-    *at = (size_t)end;
-    r->file->count++;
-    return ERR_OK;
+    tensor->entry.name = json_key(t);
+    return read_shape(r, json_get(t, "shape"), &tensor->entry);
 }
 
-static int64_t begin_of(const struct cJSON *t) {
-    const struct cJSON *offsets = json_type(t) == JSON_OBJECT ? json_get(t, "data_offsets") : NULL;
-    int64_t begin = -1;
-    if (offsets != NULL && json_type(offsets) == JSON_ARRAY && json_count(offsets) == 2) {
-        (void)json_integer(json_first(offsets), 0, INT64_C(1) << 52, &begin); // -1 otherwise
-    }
-    return begin;
+/* By place; an empty tensor comes before the one that begins where it stands. */
+static int by_place(const void *a, const void *b) {
+    const struct declared *x = a, *y = b;
+    return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
+                                : (x->end > y->end) - (x->end < y->end);
 }
 
-static int by_begin(const void *a, const void *b) {
-    int64_t x = begin_of(*(const struct cJSON *const *)a);
-    int64_t y = begin_of(*(const struct cJSON *const *)b);
-    return (x > y) - (x < y);
+/* Each tensor must begin where the one before it ends, and the last end with the file. */
+static int place_tensors(struct reader *r, struct declared *tensors, int count) {
+    uint64_t at = 0;
+    qsort(tensors, (size_t)count, sizeof *tensors, by_place);
+    for (int i = 0; i < count; i++) {
+        const struct declared *t = &tensors[i];
+        if ((uint64_t)t->begin != at || (uint64_t)t->end != at + t->entry.len * sizeof(float)) {
+            return corrupt(r, "a tensor's data_offsets do not follow each other or fit its shape");
+        }
+        at = (uint64_t)t->end;
+        r->file->entries[r->file->count++] = t->entry;
+    }
+    return at == r->data_len ? ERR_OK : corrupt(r, "cut, or longer than its tensors");
 }
 
 static int read_entries(struct reader *r) {
     const struct cJSON *root = json_root(r->file->doc);
-    size_t count = (size_t)json_count(root), tensors = 0, at = 0;
-    const struct cJSON **order = mem_zalloc(count + 1, sizeof *order);
-    r->file->entries = mem_zalloc(count + 1, sizeof *r->file->entries);
-    int rc = ERR_OK;
+    size_t most = (size_t)json_count(root) + 1;
+    struct declared *tensors = mem_zalloc(most, sizeof *tensors);
+    r->file->entries = mem_zalloc(most, sizeof *r->file->entries);
+    int rc = ERR_OK, count = 0;
     for (const struct cJSON *m = json_first(root); m != NULL && rc == ERR_OK; m = json_next(m)) {
-        if (strcmp(json_key(m), "__metadata__") == 0) {
-            rc = read_metadata(r, m);
-        } else {
-            order[tensors++] = m;
-        }
+        bool metadata = strcmp(json_key(m), METADATA) == 0;
+        rc = metadata ? read_metadata(r, m) : read_tensor(r, m, &tensors[count]);
+        count += !metadata;
     }
-    qsort(order, tensors, sizeof *order, by_begin);
-    for (size_t i = 0; i < tensors && rc == ERR_OK; i++) {
-        rc = read_tensor(r, order[i], &at);
-    }
-    free(order);
-    if (rc == ERR_OK && at != r->len - LENGTH_BYTES - r->header_len) {
-        rc = corrupt(r, "cut, or longer than its tensors");
+    rc = rc == ERR_OK ? place_tensors(r, tensors, count) : rc;
+    free(tensors);
+    return rc;
+}
+
+static int read_data(struct reader *r) {
+    struct safetensors *file = r->file;
+    file->data = mem_resize(NULL, r->data_len, 1); // the length of a file that is there
+    int rc = read_exactly(r, file->data, r->data_len);
+    const float *at = file->data;
+    for (int i = 0; i < file->count; i++) {
+        file->entries[i].data = at;
+        at += file->entries[i].len;
     }
     return rc;
 }
 
-/* The whole file is hashed with zeros in the place of the digits.  They stand where this program writes
- * them: right behind the name, with no blank between. */
-static int check_checksum(struct reader *r) {
-    const struct cJSON *meta = json_get(json_root(r->file->doc), "__metadata__");
-    const struct cJSON *stored = meta != NULL ? json_get(meta, CHECKSUM) : NULL;
-    if (stored == NULL) {
-        return ERR_OK; // another program's file
-    }
+/* Where in the header the digits of a checksum are that is written as this program writes it, right
+ * behind its name; 0 when there is none. */
+static size_t find_digits(const struct reader *r, const char *stored) {
     static const char before[] = "\"checksum\":\"";
+    enum { BEFORE_LEN = sizeof before - 1 };
+    const struct cJSON *meta = json_get(json_root(r->file->doc), METADATA);
     int line, column;
-    json_where(r->file->doc, stored, &line, &column);
-    size_t at = LENGTH_BYTES + (size_t)column - 1;
-    if (line != 1 || at + sizeof before - 1 + HASH_HEX_LEN > r->len ||
-        memcmp(r->bytes + at, before, sizeof before - 1) != 0 ||
-        strlen(json_text(stored)) != HASH_HEX_LEN) {
-        return corrupt(r, "its checksum is not where it belongs");
-    }
-    at += sizeof before - 1;
-    char digest[HASH_HEX_LEN + 1];
-    struct hash *hash = hash_new();
-    hash_add(hash, r->bytes, at);
-    hash_add(hash, ZEROS, HASH_HEX_LEN);
-    hash_add(hash, r->bytes + at + HASH_HEX_LEN, r->len - at - HASH_HEX_LEN);
-    hash_finish(hash, digest);
-    return strcmp(digest, json_text(stored)) == 0
-               ? ERR_OK
-               : corrupt(r, "its checksum does not fit its content");
+    json_where(r->file->doc, json_get(meta, CHECKSUM), &line, &column);
+    size_t at = (size_t)column - 1;
+    bool ours = strlen(stored) == HASH_HEX_LEN &&
+                strspn(stored, "0123456789abcdef") == HASH_HEX_LEN && line == 1 &&
+                at + BEFORE_LEN + HASH_HEX_LEN < r->header_len &&
+                memcmp(r->header + at, before, BEFORE_LEN) == 0 &&
+                memcmp(r->header + at + BEFORE_LEN, stored, HASH_HEX_LEN) == 0;
+    return ours ? at + BEFORE_LEN : 0;
 }
 
-static void take_data(struct reader *r) {
-    size_t start = LENGTH_BYTES + r->header_len, len = r->len - start;
-    struct safetensors *file = r->file;
-    file->data = mem_aligned(len + 1, 1);
-    memcpy(file->data, r->bytes + start, len);
-    for (int i = 0; i < file->count; i++) {
-        file->entries[i].data = file->data + (uintptr_t)file->entries[i].data / sizeof(float);
+/* Another program may keep what it likes under this name: that is not checked. */
+static int check_checksum(struct reader *r) {
+    const char *stored = safetensors_meta_get(r->file, CHECKSUM);
+    size_t at = stored != NULL ? find_digits(r, stored) : 0;
+    if (at == 0) {
+        return ERR_OK;
     }
+    char digest[HASH_HEX_LEN + 1];
+    struct hash *hash = hash_new();
+    hash_add(hash, r->length, LENGTH_BYTES);
+    hash_add(hash, r->header, at);
+    hash_add(hash, ZEROS, HASH_HEX_LEN);
+    hash_add(hash, r->header + at + HASH_HEX_LEN, r->header_len - at - HASH_HEX_LEN);
+    hash_add(hash, r->file->data, r->data_len);
+    hash_finish(hash, digest);
+    r->file->checked = strcmp(digest, stored) == 0;
+    return r->file->checked ? ERR_OK : corrupt(r, "its checksum does not fit its content");
 }
 
 int safetensors_open(struct safetensors **file, const char *path, struct err *err) {
-    struct buf bytes = {0};
-    int rc = fs_read(path, FILE_MAX_LEN, &bytes, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    struct reader r = {.path = path,
-                       .bytes = buf_text(&bytes),
-                       .len = bytes.len,
-                       .file = mem_zalloc(1, sizeof *r.file),
-                       .err = err};
-    rc = read_header(&r);
+    struct reader r = {.path = path, .fd = -1, .file = mem_zalloc(1, sizeof *r.file), .err = err};
+    int rc = open_file(&r);
+    rc = rc == ERR_OK ? read_header(&r) : rc;
     rc = rc == ERR_OK ? read_entries(&r) : rc;
+    rc = rc == ERR_OK ? read_data(&r) : rc;
     rc = rc == ERR_OK ? check_checksum(&r) : rc;
+    if (r.fd >= 0) {
+        (void)close(r.fd); // only read
+    }
+    free(r.header);
     if (rc == ERR_OK) {
-        take_data(&r);
         *file = r.file;
     } else {
         safetensors_close(r.file);
     }
-    buf_release(&bytes);
     return rc;
+}
+
+bool safetensors_is_checked(const struct safetensors *file) {
+    return file->checked;
 }
 
 void safetensors_close(struct safetensors *file) {

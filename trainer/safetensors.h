@@ -5,13 +5,18 @@
  *               "data_offsets": [begin, end]}, ...}, padded with spaces
  *     ...       the tensors, in the order of their offsets, without gaps
  *
- * What besom adds: the metadata entry "checksum" is the XXH3-128 of the whole file taken with the 32
- * digits of the checksum itself as zeros, so that any change of any byte is noticed.
+ * What besom adds: the metadata entry "checksum", the XXH3-128 of the whole file taken with the 32 digits
+ * of the checksum itself as zeros, so that any change of any byte is noticed.  docs/checkpoint-format.md
+ * has the rule byte by byte.
+ *
+ * Files of other programs are read as well, as long as their tensors are float32.  They have no such
+ * checksum: safetensors_is_checked() tells, and whoever needs a checked file (a checkpoint) asks.
  *
  * Bytes written depend on the arguments alone. */
 #ifndef TRAINER_SAFETENSORS_H
 #define TRAINER_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +36,10 @@ struct safetensors_meta {
     const char *key, *value; // UTF-8
 };
 
-/* Writes `dir`/`name` by fs_write_atomic().  Metadata is stored sorted by key; "checksum" is added. */
+/* Writes `dir`/`name` by fs_write_atomic().  Metadata is stored sorted by key; "checksum" is added.
+ * Tensors are stored in the order given.  Names of tensors and keys are each unique; no tensor is called
+ * "__metadata__" and no key "checksum"; `len` is the product of the dims.  ERR_IO, ERR_FULL, or ERR_RANGE
+ * when the header would be longer than SAFETENSORS_HEADER_MAX. */
 int safetensors_write(const char *dir, const char *name, const struct safetensors_entry *tensors,
                       int tensor_count, const struct safetensors_meta *meta, int meta_count,
                       struct err *err);
@@ -39,10 +47,15 @@ int safetensors_write(const char *dir, const char *name, const struct safetensor
 struct safetensors; // a file that was read and found valid
 
 /* Reads and validates a whole file before anything is made of it: declared lengths against the size,
- * strict JSON, known dtype (F32), shapes that give the lengths, contiguous offsets, no repeated
- * names, string metadata, the checksum.  ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT with the reason. */
+ * strict JSON, known dtype (F32), shapes of at most SAFETENSORS_DIM_MAX dimensions that give the lengths,
+ * offsets without gap or overlap, no repeated names, string metadata, and the checksum if there is one.
+ * Total: any bytes give a file or an error.  The tensors take memory only after the header agreed with
+ * the file's length.  ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT; the text begins with the path. */
 int safetensors_open(struct safetensors **file, const char *path, struct err *err);
 void safetensors_close(struct safetensors *file);
+
+/* Whether the file carries the checksum described above; then it was found right. */
+bool safetensors_is_checked(const struct safetensors *file);
 
 int safetensors_count(const struct safetensors *file);
 const struct safetensors_entry *safetensors_at(const struct safetensors *file, int index);
