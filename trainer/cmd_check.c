@@ -60,7 +60,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 struct opened {
     char *name; // owned
     struct dataset set;
-    struct err err; // why it could not be opened; code 0: it was
+    int rc;         // of dataset_open()
+    struct err err; // why it could not be opened
 };
 
 struct checker {
@@ -77,7 +78,7 @@ static const struct opened *open_once(struct checker *checker, const char *name)
     }
     struct opened *opened = mem_zalloc(1, sizeof *opened);
     opened->name = mem_strdup(name);
-    (void)dataset_open(&opened->set, name, checker->cache_dir, &opened->err); // told by err.code
+    opened->rc = dataset_open(&opened->set, name, checker->cache_dir, &opened->err);
     checker->sets =
         mem_resize(checker->sets, (size_t)checker->set_count + 1, sizeof *checker->sets);
     checker->sets[checker->set_count++] = opened;
@@ -100,7 +101,7 @@ static void checker_release(struct checker *checker) {
 static const char *check_data(struct checker *checker, const struct config *config,
                               struct err *err) {
     const struct opened *opened = open_once(checker, config->dataset.name);
-    if (opened->err.code != ERR_OK) {
+    if (opened->rc != ERR_OK) {
         *err = opened->err;
         return "dataset";
     }
