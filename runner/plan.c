@@ -34,7 +34,7 @@ struct planner {
     int64_t checked;
     struct complaints complaints;
     struct keymap seen; // dry run: the trials that the plan has already
-    char **filled; // owned: the paths that the trainer's arguments have as placeholders
+    char **filled;      // owned: the paths that the trainer's arguments have as placeholders
     int filled_count;
     int64_t queue_cap;
     struct buf params, config; // of the point at hand; kept for their memory
