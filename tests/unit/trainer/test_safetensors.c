@@ -268,6 +268,7 @@ static void faults_of_the_header_have_their_messages(void **state) {
         {"{\"a\":" T("[2]", 0, 4) "}", 4, "fit its shape"},
         {"{\"a\":" T("[1]", 0, 4) ",\"b\":" T("[1]", 8, 12) "}", 12, "follow each other"},
         {"{\"a\":" T("[2]", 0, 8) ",\"b\":" T("[1]", 4, 8) "}", 8, "follow each other"},
+        {"{\"a\":" T("[2]", 0, 8) ",\"b\":" T("[1]", 4, 12) "}", 12, "follow each other"},
         {"{\"a\":" T("[1]", 0, 4) "}", 3, "cut"},
         {"{\"a\":" T("[1]", 0, 4) "}", 5, "longer"},
         {"{\"a\":" T("[1000000000]", 0, 4000000000) "}", 4, "cut"},
