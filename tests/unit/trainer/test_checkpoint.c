@@ -313,7 +313,7 @@ static void cut_or_changed_anywhere_it_is_refused(void **state) {
     assert_int_equal(fs_read(path, 1 << 20, &whole, &err), ERR_OK);
     for (size_t i = 0; i < 9 * whole.len; i++) { // 8 flips and a cut a byte
         size_t at = i / 9, len = i % 9 == 8 ? at : whole.len;
-        char flip = i % 9 == 8 ? 0 : (char)(1 << i % 9);
+        int flip = i % 9 == 8 ? 0 : 1 << i % 9;
         whole.data[at] = (char)(whole.data[at] ^ flip);
         int fd = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         assert_int_equal(write(fd, whole.data, len), len);
