@@ -328,6 +328,7 @@ static int list_folder(struct listing *list, const char *dir, bool clean, struct
     (void)closedir(d); // only read
     if (cause != 0) {
         free(list->at);
+        *list = (struct listing){0};
         return err_io(err, cause, "read folder %s", dir);
     }
     if (list->count > 0) {
@@ -363,7 +364,7 @@ static int open_at(struct checkpoint **checkpoint, const char *dir, struct posit
 
 int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
                            checkpoint_skip_fn *skip, void *context, struct err *err) {
-    struct listing list;
+    struct listing list = {0};
     int rc = list_folder(&list, dir, true, err);
     if (rc != ERR_OK) {
         return rc;
@@ -404,7 +405,7 @@ static bool is_listed_at(const struct listing *list, struct position at) {
 
 int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
                      struct err *err) {
-    struct listing list;
+    struct listing list = {0};
     int rc = list_folder(&list, dir, false, err);
     if (rc != ERR_OK) {
         return rc;

@@ -7,10 +7,14 @@
  * train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte,
  * each with or without ".gz".
  *
- * The cache file holds the decoded bytes behind a header with the sizes, the identity of the four
- * source files (path, length, modification time) and the hash of everything.  It is made atomically,
- * so that several workers may make it at once, and on use it is compared with the sources and
- * rehashed: whatever does not fit is made again.  N workers share the pages. */
+ * The cache file, NAME-XXXXXXXX.cache with a hash of the folder's path, holds the decoded bytes behind a
+ * header with the sizes, the length and modification time of the four source files, and hashes of the
+ * content and of itself.  On every use it is compared with the sources and rehashed: whatever does not fit
+ * is made again, atomically, by one process at a time (a lock file beside it) while others wait for it.
+ * N workers share the pages.
+ *
+ * Cost for Fashion-MNIST, 55 MB, on the machine it was written on: 4 ms for an open, 0.4 s for the first.
+ * Truncating a cache file while it is mapped kills its users with SIGBUS; besom only ever replaces one. */
 #ifndef TRAINER_DATA_H
 #define TRAINER_DATA_H
 
@@ -41,8 +45,9 @@ struct dataset {
 /* Opens a set, making its cache file in `cache_dir` (made if absent) where needed.  Errors name the
  * file and what is wrong with it: ERR_NOT_FOUND (with the Debian package to install, for
  * "fashion-mnist"), ERR_PARSE (truncated, not gzip, wrong magic, trailing bytes), ERR_RANGE
- * (dimensions other than 3 or 1, images and labels of different number, a label out of range, an
- * empty set). */
+ * (dimensions other than 3 or 1 or above idx.h's limits, images and labels of different number, training
+ * and test images of different size, a label out of range with its index, an empty set), ERR_IO and ERR_FULL
+ * (also for a cache that cannot be made), ERR_BUSY when another process holds the cache for two minutes. */
 int dataset_open(struct dataset *set, const char *name, const char *cache_dir, struct err *err);
 void dataset_close(struct dataset *set); // a zeroed or closed one is fine
 

@@ -210,11 +210,11 @@ static int check_magic(const char *path, const uint8_t magic[MAGIC_LEN], int dim
 }
 
 static int read_dims(struct stream *s, struct idx *idx, struct err *err) {
-    uint8_t bytes[4 * IDX_DIM_MAX];
+    uint8_t bytes[4 * IDX_DIM_MAX] = {0};
     int rc = read_exactly(s, bytes, 4 * (size_t)idx->dim_count, "the header", err);
     idx->len = 1;
     for (int i = 0; i < idx->dim_count && rc == ERR_OK; i++) {
-        const uint8_t *b = bytes + 4 * i;
+        const uint8_t *b = bytes + 4 * (size_t)i;
         uint32_t dim = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
         uint32_t max = i == 0 ? IDX_COUNT_MAX : IDX_SIDE_MAX;
         if (dim < 1 || dim > max) {
@@ -246,7 +246,7 @@ static int check_length(const struct stream *s, const struct idx *idx, struct er
 }
 
 static int read_array(struct stream *s, struct idx *idx, int dim_count, struct err *err) {
-    uint8_t magic[MAGIC_LEN];
+    uint8_t magic[MAGIC_LEN] = {0};
     int rc = read_exactly(s, magic, MAGIC_LEN, "the header", err);
     rc = rc == ERR_OK ? check_magic(s->path, magic, dim_count, err) : rc;
     rc = rc == ERR_OK ? read_dims(s, idx, err) : rc;
