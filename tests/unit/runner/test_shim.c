@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +145,10 @@ static void exit_status_is_passed_on(void **state) {
 
 static void signal_is_passed_on_without_a_second_core(void **state) {
     (void)state;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_CORE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max; // cores are wanted, where they are allowed
+    assert_int_equal(setrlimit(RLIMIT_CORE, &limit), 0);
     static const int signals[] = {SIGSEGV, SIGKILL, SIGTERM, SIGABRT, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         char script[32];
