@@ -72,6 +72,8 @@ void buf_json_string(struct buf *buf, const char *text, size_t len) {
             buf_puts(buf, "\\t");
         } else if (s[i] < 0x20 || s[i] == 0x7f) {
             buf_printf(buf, "\\u%04x", s[i]);
+        } else if (s[i] == 0xc2 && s[i + 1] < 0xa0) { // U+0080 to U+009F: some terminals obey them
+            buf_printf(buf, "\\u%04x", s[i + 1]);
         } else {
             buf_put(buf, s + i, n);
         }

@@ -21,8 +21,8 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* `text` as a JSON string with its quotes; control characters are escaped, and bytes that are not
- * UTF-8 become U+FFFD. */
+/* `text` as a JSON string with its quotes; control characters (below U+0020, U+007F to U+009F) are
+ * escaped, and bytes that are not UTF-8 become U+FFFD.  So it can be shown on a terminal, too. */
 void buf_json_string(struct buf *buf, const char *text, size_t len);
 
 /* A number in its shortest round-trip form; NaN and infinities as "nan", "inf", "-inf" in quotes. */

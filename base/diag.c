@@ -30,6 +30,9 @@ void diag_add(struct diag *diag, const struct json_doc *doc, const struct cJSON 
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args); // a longer complaint is cut
     va_end(args);
+    for (char *c = what; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c; // one line, and no escape sequences
+    }
     buf_printf(&diag->text, "%s\n", what);
 }
 

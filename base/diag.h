@@ -19,7 +19,8 @@ struct diag {
     int count;
 };
 
-/* A complaint about `value` of `doc`.  `doc` may be NULL: then the line has no place. */
+/* A complaint about `value` of `doc`.  `doc` may be NULL: then the line has no place.  Control
+ * characters become '?', since the words complained about come from the input. */
 void diag_add(struct diag *diag, const struct json_doc *doc, const struct cJSON *value,
               const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

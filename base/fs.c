@@ -96,7 +96,8 @@ fail:;
 }
 
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    // without O_NONBLOCK the open of a FIFO that nobody writes would never return
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
         int cause = errno;
         (void)err_io(err, cause, "open %s", path);

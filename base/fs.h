@@ -22,12 +22,14 @@ struct fs_part {
  * The barriers: the data is on the disk before its name is, and the name is before the caller tells
  * anybody.  A stale .NAME.tmp of a dead writer is removed first; one writer a name is assumed.
  * A failed fdatasync is not tried again on the same file (the kernel may have dropped the pages).
- * Fails with ERR_IO or ERR_FULL, naming the step, and leaves no temporary. */
+ * Fails with ERR_IO or ERR_FULL, naming the step, and leaves no temporary; ERR_RANGE for a name too long
+ * to have one (over 250 bytes).  When only the last step failed the new file is there, perhaps not for
+ * long: the caller must not count on it. */
 int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
                     struct err *err);
 
-/* Reads a whole regular file of at most `max` bytes.  ERR_NOT_FOUND, ERR_IO, or ERR_RANGE when
- * longer. */
+/* Appends a whole regular file of at most `max` bytes to `out`.  ERR_NOT_FOUND, ERR_IO (also for what is
+ * no regular file; a FIFO does not block), or ERR_RANGE when longer.  A failure leaves `out` as it was. */
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err);
 
 /* mkdir -p; every folder made is followed by an fsync of the one that holds it. */

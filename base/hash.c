@@ -13,7 +13,7 @@ struct hash {
 static void put_hex(char out[HASH_HEX_LEN + 1], XXH128_hash_t digest) {
     XXH128_canonical_t bytes;
     XXH128_canonicalFromHash(&bytes, digest);
-    for (int i = 0; i < HASH_HEX_LEN / 2; i++) {
+    for (size_t i = 0; i < HASH_HEX_LEN / 2; i++) {
         (void)snprintf(out + 2 * i, 3, "%02x", bytes.digest[i]); // always fits
     }
 }

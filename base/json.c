@@ -87,9 +87,12 @@ static int check_names(const struct json_doc *doc, const struct cJSON *value, st
                 json_where(doc, members[i - 1], &line, &column);
                 json_where(doc, members[i], &line2, &column2);
                 bool first = line < line2 || (line == line2 && column < column2);
-                rc = err_set(err, ERR_PARSE, "%s:%d:%d: repeated name \"%s\", first in line %d",
+                struct buf name = {0}; // a trainer wrote it, a terminal shows it: escaped
+                buf_json_string(&name, members[i]->string, strlen(members[i]->string));
+                rc = err_set(err, ERR_PARSE, "%s:%d:%d: repeated name %.200s, first in line %d",
                              doc->name, first ? line2 : line, first ? column2 : column,
-                             members[i]->string, first ? line : line2);
+                             buf_text(&name), first ? line : line2);
+                buf_release(&name);
             }
         }
         free(members);
@@ -183,7 +186,6 @@ enum json_type json_type(const struct cJSON *value) {
     case cJSON_True:
         return JSON_BOOL;
     case cJSON_Number:
-    case cJSON_Raw: // a number that was built
         return JSON_NUMBER;
     case cJSON_String:
         return JSON_STRING;

@@ -12,7 +12,7 @@ static const char *special(double value) {
 
 size_t num_format(char out[NUM_TEXT_MAX], double value) {
     if (!isfinite(value)) {
-        return strlen(strcpy(out, special(value)));
+        return (size_t)snprintf(out, NUM_TEXT_MAX, "%s", special(value));
     }
     int len = 0;
     for (int digits = 15; digits <= 17; digits++) {
@@ -26,7 +26,7 @@ size_t num_format(char out[NUM_TEXT_MAX], double value) {
 
 size_t num_human(char out[NUM_TEXT_MAX], double value, int digits) {
     if (!isfinite(value)) {
-        return strlen(strcpy(out, special(value)));
+        return (size_t)snprintf(out, NUM_TEXT_MAX, "%s", special(value));
     }
     return (size_t)snprintf(out, NUM_TEXT_MAX, "%.*g", digits, value);
 }
@@ -70,5 +70,8 @@ bool num_parse_int(const char *text, int64_t min, int64_t max, int64_t *value) {
 }
 
 bool num_same_bits(double a, double b) {
-    return memcmp(&a, &b, sizeof a) == 0;
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
 }

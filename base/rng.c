@@ -42,7 +42,7 @@ float rng_uniform(struct rng *rng) {
 }
 
 double rng_normal(struct rng *rng) {
-    // 1 - u lies in (0, 1], so that the logarithm is finite
+    // u lies strictly between 0 and 1, so that the logarithm is finite
     double u = ((double)rng_u32(rng) + 0.5) * 0x1p-32;
     double v = (double)rng_u32(rng) * 0x1p-32;
     return sqrt(-2 * log(u)) * cos(2 * M_PI * v);

@@ -73,8 +73,19 @@ void wire_splitter_release(struct wire_splitter *splitter) {
 
 static void bad(struct wire_record *record, const char *problem) {
     record->kind = WIRE_BAD;
+    record->epoch = record->metric_count = 0;
     (void)snprintf(record->problem, sizeof record->problem, "%.*s", (int)sizeof record->problem - 1,
                    problem); // a long one is cut
+}
+
+/* Control characters, U+007F and U+0080 to U+009F included.  `name` is valid UTF-8. */
+static bool has_control(const char *name) {
+    for (const unsigned char *c = (const unsigned char *)name; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_metrics(struct wire_record *record, const struct cJSON *object) {
@@ -91,12 +102,15 @@ static void read_metrics(struct wire_record *record, const struct cJSON *object)
         } else if (name[0] == '\0' || strlen(name) > WIRE_NAME_MAX) {
             bad(record, "a metric's name is empty or longer than 63 bytes");
             return;
+        } else if (has_control(name)) { // it becomes a column, a heading, a line on a terminal
+            bad(record, "a metric's name has control characters");
+            return;
         } else if (record->metric_count == WIRE_METRIC_MAX) {
             bad(record, "more than 256 metrics in one record");
             return;
         } else {
             struct wire_metric *metric = &record->metrics[record->metric_count++];
-            strcpy(metric->name, name); // measured above
+            memcpy(metric->name, name, strlen(name) + 1); // measured above
             metric->value = value;
         }
     }
