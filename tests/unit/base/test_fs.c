@@ -135,6 +135,20 @@ static void reading_refuses_what_is_absent_too_long_or_no_file(void **state) {
     free(absent);
 }
 
+static void a_fifo_without_a_writer_is_refused_at_once(void **state) {
+    (void)state;
+    struct err err;
+    struct buf text = {0};
+    char *path = in_dir("fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    (void)alarm(10); // a read that hangs ends the test
+    assert_int_equal(fs_read(path, 100, &text, &err), ERR_IO);
+    (void)alarm(0);
+    assert_non_null(strstr(err.msg, "not a regular file"));
+    buf_release(&text);
+    free(path);
+}
+
 static void folders_are_made_on_the_way(void **state) {
     (void)state;
     struct err err;
@@ -183,6 +197,7 @@ int main(void) {
         cmocka_unit_test(failures_name_the_step_and_the_path_and_leave_the_old),
         cmocka_unit_test(a_write_that_fails_midway_keeps_the_old_file),
         cmocka_unit_test(reading_refuses_what_is_absent_too_long_or_no_file),
+        cmocka_unit_test(a_fifo_without_a_writer_is_refused_at_once),
         cmocka_unit_test(folders_are_made_on_the_way),
         cmocka_unit_test(a_lock_has_one_holder_and_ends_with_it),
     };

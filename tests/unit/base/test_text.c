@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/num.h"
 #include "base/rng.h"
 
@@ -20,7 +21,8 @@
 static void numbers_come_back_to_the_same_bits(void **state) {
     (void)state;
     struct rng rng;
-    rng_init(&rng, 11, RNG_TEST, 0, 0); // the seed of this loop is 11
+    rng_init(&rng, 11, RNG_TEST, 0, 0);
+    print_message("seed 11\n");
     for (int i = 0; i < 200000; i++) {
         uint64_t bits = (uint64_t)rng_u32(&rng) << 32 | rng_u32(&rng);
         double value;
@@ -75,9 +77,11 @@ static void only_whole_numbers_are_read(void **state) {
 static void strings_for_json_are_escaped_and_made_valid(void **state) {
     (void)state;
     struct buf out = {0};
-    static const char text[] = "a\"\\\n\t\x01\xff\xc3\xa9\0z";
+    static const char text[] = "a\"\\\n\t\x01\xff\xc3\xa9\0\x7f\xc2\x9b\xc2\xa0z";
     buf_json_string(&out, text, sizeof text - 1);
-    assert_string_equal(buf_text(&out), "\"a\\\"\\\\\\n\\t\\u0001\xef\xbf\xbd\xc3\xa9\\u0000z\"");
+    assert_string_equal(
+        buf_text(&out),
+        "\"a\\\"\\\\\\n\\t\\u0001\xef\xbf\xbd\xc3\xa9\\u0000\\u007f\\u009b\xc2\xa0z\"");
     buf_release(&out);
     assert_string_equal(buf_text(&out), "");
     char *empty = buf_detach(&out);
@@ -101,6 +105,24 @@ static void errors_read_from_the_intention_to_the_cause(void **state) {
     assert_string_equal(err.msg + sizeof err.msg - 4, "...");
     assert_string_equal(err_name(ERR_DIFFERS), "ERR_DIFFERS");
     assert_string_equal(err_name(-99), "ERR_?");
+}
+
+static void complaints_tell_their_place(void **state) {
+    (void)state;
+    static const char text[] = "{\n  \"lr\": [1,\n 2]}";
+    struct json_doc *doc;
+    struct err err;
+    assert_int_equal(json_parse(&doc, "s.json", text, sizeof text - 1, JSON_STRICT, &err), ERR_OK);
+    const struct cJSON *lr = json_get(json_root(doc), "lr");
+    struct diag diag = {0};
+    diag_add(&diag, doc, lr, "bad %d", 1);
+    diag_add(&diag, doc, json_next(json_first(lr)), "bad %d", 2);
+    diag_add(&diag, doc, NULL, "bad %d", 3);
+    diag_add(&diag, NULL, lr, "bad %d", 4);
+    assert_string_equal(buf_text(&diag.text),
+                        "s.json:2:3: bad 1\ns.json:3:2: bad 2\ns.json: bad 3\nbad 4\n");
+    diag_release(&diag);
+    json_free(doc);
 }
 
 static void slips_are_recognized(void **state) {
@@ -130,6 +152,9 @@ static void complaints_beyond_the_limit_are_counted(void **state) {
     assert_int_equal(diag.count, DIAG_SHOWN_MAX + 3);
     assert_non_null(strstr(buf_text(&diag.text), "complaint 19\nand 3 more\n"));
     diag_release(&diag);
+    diag_add(&diag, NULL, NULL, "unknown key \"%s\"", "\x1b[2J\nx\x7f");
+    assert_string_equal(buf_text(&diag.text), "unknown key \"?[2J?x?\"\n");
+    diag_release(&diag);
 }
 
 static void hashes_are_those_of_xxhsum(void **state) {
@@ -155,6 +180,7 @@ int main(void) {
         cmocka_unit_test(only_whole_numbers_are_read),
         cmocka_unit_test(strings_for_json_are_escaped_and_made_valid),
         cmocka_unit_test(errors_read_from_the_intention_to_the_cause),
+        cmocka_unit_test(complaints_tell_their_place),
         cmocka_unit_test(slips_are_recognized),
         cmocka_unit_test(complaints_beyond_the_limit_are_counted),
         cmocka_unit_test(hashes_are_those_of_xxhsum),

@@ -130,6 +130,15 @@ static void what_is_no_record_is_text_or_bad_with_a_reason(void **state) {
         {"{\"epoch\": 1} x", WIRE_BAD, "expected the end"},
         {"{\"event\": 7}", WIRE_BAD, "not a string"},
         {"{\"epoch\": 1, \"\": 2}", WIRE_BAD, "empty"},
+        {"{\"epoch\": 1, \"\\u001b[2J\": 2}", WIRE_BAD, "control"},
+        {"{\"epoch\": 1, \"a\\n\": 2}", WIRE_BAD, "control"},
+        {"{\"epoch\": 1, \"\\u009b\": 2}", WIRE_BAD, "control"},
+        {"{\"epoch\": 1, \"\xff\": 2}", WIRE_BAD, "not UTF-8"},
+        {"{\"epoch\": 1, \"a\": \"\xc3\"}", WIRE_BAD, "not UTF-8"},
+        {"{\"epoch\": 1, \"\xc3\xa9\": 2}", WIRE_EPOCH, ""},
+        {"{\"epoch\": 1e0}", WIRE_EPOCH, ""}, // an integer, whatever its spelling
+        {"{\"epoch\": 1000000000}", WIRE_EPOCH, ""},
+        {"{\"epoch\": null}", WIRE_BAD, "integer"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         parse(cases[i].line);
@@ -137,6 +146,49 @@ static void what_is_no_record_is_text_or_bad_with_a_reason(void **state) {
             fail_msg("%s: kind %d, \"%s\"", cases[i].line, (int)record.kind, record.problem);
         }
     }
+}
+
+static void a_nul_in_a_line_is_no_end_of_it(void **state) {
+    (void)state;
+    static const char line[] = "{\"epoch\": 1}\0";
+    wire_parse(&record, line, sizeof line - 2);
+    assert_int_equal(record.kind, WIRE_EPOCH);
+    wire_parse(&record, line, sizeof line - 1); // with the NUL
+    assert_int_equal(record.kind, WIRE_BAD);
+    assert_non_null(strstr(record.problem, "0x00"));
+}
+
+static void nesting_is_refused_and_passed_over_where_it_is_allowed(void **state) {
+    (void)state;
+    struct buf line = {0};
+    buf_puts(&line, "{\"epoch\": 1, \"a\": ");
+    while (line.len < WIRE_LINE_MAX) {
+        buf_putc(&line, '[');
+    }
+    wire_parse(&record, buf_text(&line), line.len);
+    assert_int_equal(record.kind, WIRE_BAD);
+    assert_non_null(strstr(record.problem, "too deep"));
+    buf_release(&line);
+    parse("{\"epoch\": 1, \"a\": {\"b\": [{\"c\": 7}]}, \"d\": 5}");
+    assert_int_equal(record.kind, WIRE_EPOCH);
+    assert_int_equal(record.metric_count, 1);
+    assert_string_equal(record.metrics[0].name, "d");
+}
+
+static void nothing_of_a_record_is_left_in_the_next(void **state) {
+    (void)state;
+    parse("{\"epoch\": 3, \"a\": 1, \"seconds\": 2}");
+    parse("{\"epoch\": 3, \"a\": 1, \"seconds\": 2, \"\": 1}"); // BAD after three members
+    assert_int_equal(record.kind, WIRE_BAD);
+    assert_int_equal(record.metric_count, 0);
+    assert_int_equal(record.epoch, 0);
+    parse("{\"event\": \"done\"}");
+    assert_true(isnan(record.seconds));
+    assert_string_equal(record.problem, "");
+    parse("text");
+    assert_int_equal(record.kind, WIRE_TEXT);
+    assert_null(record.event);
+    assert_null(record.object);
 }
 
 static void limits_on_names_and_counts_hold(void **state) {
@@ -164,20 +216,33 @@ static void limits_on_names_and_counts_hold(void **state) {
 
 static void any_bytes_yield_a_kind(void **state) {
     (void)state;
-    static const char start[] = "{\"epoch\": 12, \"train_loss\": 0.5, \"event\": \"x\"}";
+    static const char *const starts[] = {"{\"epoch\": 12, \"train_loss\": 0.5, \"event\": \"x\"}",
+                                         "{\"epoch\": 12, \"train_loss\": 0.5, \"note\": \"xy\"}"};
     struct rng rng;
-    rng_init(&rng, 7, RNG_TEST, 1, 0); // the seed of this loop is 7
+    rng_init(&rng, 7, RNG_TEST, 1, 0);
+    print_message("seed 7\n");
     int kinds[4] = {0};
     for (int i = 0; i < 100000; i++) {
-        char line[sizeof start];
-        memcpy(line, start, sizeof start);
+        char line[64];
+        size_t len = strlen(starts[i % 2]);
+        memcpy(line, starts[i % 2], len + 1);
         for (uint32_t k = rng_below(&rng, 4); k < 4; k++) {
-            line[rng_below(&rng, sizeof start)] = (char)rng_below(&rng, 256);
+            line[rng_below(&rng, (uint32_t)len)] = (char)rng_below(&rng, 256);
         }
-        wire_parse(&record, line, rng_below(&rng, sizeof start));
+        wire_parse(&record, line, i % 4 < 2 ? len : rng_below(&rng, (uint32_t)len));
         kinds[record.kind]++;
+        if (record.kind == WIRE_EPOCH && (record.epoch < 1 || record.epoch > WIRE_EPOCH_MAX)) {
+            fail_msg("round %d: epoch %d", i, record.epoch);
+        }
+        for (const char *c = record.problem; *c != '\0'; c++) {
+            if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+                fail_msg("round %d: byte 0x%02x in a problem", i, (unsigned char)*c);
+            }
+        }
     }
-    assert_true(kinds[WIRE_TEXT] > 0 && kinds[WIRE_BAD] > 0);
+    for (int kind = 0; kind < 4; kind++) { // the loop reaches all of them
+        assert_in_range(kinds[kind], 100, 100000);
+    }
 }
 
 static int release(void **state) {
@@ -193,6 +258,9 @@ int main(void) {
         cmocka_unit_test(an_epoch_record_keeps_numbers_and_passes_over_the_rest),
         cmocka_unit_test(events_are_told_by_name),
         cmocka_unit_test(what_is_no_record_is_text_or_bad_with_a_reason),
+        cmocka_unit_test(a_nul_in_a_line_is_no_end_of_it),
+        cmocka_unit_test(nesting_is_refused_and_passed_over_where_it_is_allowed),
+        cmocka_unit_test(nothing_of_a_record_is_left_in_the_next),
         cmocka_unit_test(limits_on_names_and_counts_hold),
         cmocka_unit_test(any_bytes_yield_a_kind),
     };
