@@ -189,6 +189,21 @@ static void a_failed_fdatasync_is_not_tried_again(void **state) {
     assert_absent("once");
 }
 
+/* A second close() could hit a file that another thread has opened in between. */
+static void a_failed_close_is_not_tried_again(void **state) {
+    (void)state;
+    reset();
+    script.failing = "close";
+    script.cause = EIO;
+    const struct fs_part part = {"x", 1};
+    struct err err;
+    assert_int_equal(fs_write_atomic(dir, "closed", &part, 1, &err), ERR_IO);
+    // the second close is the folder's
+    assert_string_equal(buf_text(&script.calls), "openat write fdatasync close close ");
+    reset();
+    assert_absent("closed");
+}
+
 static void short_and_interrupted_writes_are_continued(void **state) {
     (void)state;
     reset();
@@ -257,6 +272,7 @@ int main(void) {
         cmocka_unit_test(the_data_is_safe_before_its_name_and_the_name_before_the_return),
         cmocka_unit_test(each_step_that_fails_is_named_and_leaves_the_old_file),
         cmocka_unit_test(a_failed_fdatasync_is_not_tried_again),
+        cmocka_unit_test(a_failed_close_is_not_tried_again),
         cmocka_unit_test(short_and_interrupted_writes_are_continued),
         cmocka_unit_test(each_folder_made_is_made_durable_in_its_parent),
         cmocka_unit_test(a_name_without_room_for_its_temporary_is_refused),
