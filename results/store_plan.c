@@ -128,7 +128,7 @@ static int write_sweep(struct store *store, enum store_stmt which, const struct 
 
 static int put_sweep(struct store *store, const struct store_sweep *sweep, const char *view,
                      int64_t *id, struct err *err) {
-    int64_t metric;
+    int64_t metric = 0; // for the analyzer: ERR_OK means that it is set
     int rc = check_view(store, view, sweep->name, err);
     rc = rc == ERR_OK ? store_metric_id(store, sweep->metric, &metric, err) : rc;
     rc = rc == ERR_OK ? find_name(store, STMT_SWEEP_FIND, sweep->name, id, err) : rc;

@@ -12,7 +12,7 @@ double schedule_lr(const struct schedule_spec *spec, double lr, int t) {
         return lr / (1.0 + spec->k * t);
     case SCHEDULE_STEP:
         assert(spec->step_size >= 1);
-        return lr * pow(spec->gamma, t / spec->step_size); // the division floors
+        return lr * pow(spec->gamma, (double)(t / spec->step_size)); // the division floors
     case SCHEDULE_CONSTANT:
     case SCHEDULE_COUNT:
         break;
