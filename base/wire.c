@@ -116,23 +116,31 @@ static void read_metrics(struct wire_record *record, const struct cJSON *object)
     }
 }
 
+static void read_event(struct wire_record *record, struct cJSON *object,
+                       const struct cJSON *event) {
+    if (json_type(event) != JSON_STRING) {
+        bad(record, "\"event\" is not a string");
+        return;
+    }
+    record->kind = WIRE_EVENT;
+    record->event = json_text(event);
+    record->object = object;
+}
+
+/* An epoch makes a record, whatever else is there: "event" is looked at only without one. */
 static void read_object(struct wire_record *record, struct cJSON *object) {
     const struct cJSON *event = json_get(object, "event"), *epoch = json_get(object, "epoch");
     int64_t number;
-    if (event != NULL && json_type(event) == JSON_STRING) {
-        record->kind = WIRE_EVENT;
-        record->event = json_text(event);
-        record->object = object;
-    } else if (event != NULL) {
-        bad(record, "\"event\" is not a string");
-    } else if (epoch == NULL) {
-        bad(record, "neither \"epoch\" nor \"event\"");
-    } else if (!json_integer(epoch, 1, WIRE_EPOCH_MAX, &number)) {
-        bad(record, "\"epoch\" is not an integer from 1 to 1000000000");
-    } else {
+    if (epoch != NULL && json_integer(epoch, 1, WIRE_EPOCH_MAX, &number)) {
         record->kind = WIRE_EPOCH;
         record->epoch = (int)number;
         read_metrics(record, object);
+    } else if (event != NULL) {
+        read_event(record, object, event);
+    } else if (epoch == NULL) {
+        bad(record, "neither \"epoch\" nor \"event\"");
+    } else {
+        bad(record, "\"epoch\" is not an integer from 1 to 1000000000");
     }
 }
 

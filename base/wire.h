@@ -48,7 +48,7 @@ void wire_splitter_release(struct wire_splitter *splitter);
 enum wire_kind {
     WIRE_TEXT,  // not an object: log text
     WIRE_EPOCH, // an epoch record
-    WIRE_EVENT, // an object with "event"
+    WIRE_EVENT, // an object with "event" and no epoch
     WIRE_BAD,   // starts with '{' but is neither; `problem` says why
 };
 
@@ -73,7 +73,7 @@ struct wire_record {
 /* Members of an epoch record that are neither numbers nor "nan" / "inf" / "-inf" are passed over.  The
  * whole record is WIRE_BAD, and so none of its metrics is kept, when a metric's name is empty, longer
  * than WIRE_NAME_MAX or has control characters, when there are more than WIRE_METRIC_MAX, or when a name
- * comes twice.  An object with both "event" and "epoch" is an event.  Cost: linear in `len` but for a
+ * comes twice.  An object with an integer "epoch" is a record, also with an "event".  Cost: linear in `len` but for a
  * sort of each object's names. */
 void wire_parse(struct wire_record *record, const char *line, size_t len);
 void wire_record_release(struct wire_record *record);

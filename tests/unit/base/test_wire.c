@@ -100,10 +100,21 @@ static void an_epoch_record_keeps_numbers_and_passes_over_the_rest(void **state)
 
 static void events_are_told_by_name(void **state) {
     (void)state;
-    parse("{\"event\": \"done\", \"epoch\": 4}");
+    parse("{\"event\": \"done\", \"at_epoch\": 4}");
     assert_int_equal(record.kind, WIRE_EVENT);
     assert_string_equal(record.event, "done");
     assert_non_null(record.object);
+    parse("{\"event\": \"done\", \"epoch\": 4.5}");
+    assert_int_equal(record.kind, WIRE_EVENT);
+}
+
+static void an_integer_epoch_makes_a_record_of_an_event_as_well(void **state) {
+    (void)state;
+    parse("{\"event\": \"eval\", \"epoch\": 4, \"val_loss\": 0.5}");
+    assert_int_equal(record.kind, WIRE_EPOCH);
+    assert_int_equal(record.epoch, 4);
+    assert_int_equal(record.metric_count, 1);
+    assert_null(record.event);
 }
 
 static void what_is_no_record_is_text_or_bad_with_a_reason(void **state) {
@@ -257,6 +268,7 @@ int main(void) {
         cmocka_unit_test(a_line_over_the_limit_is_delivered_once_and_cut),
         cmocka_unit_test(an_epoch_record_keeps_numbers_and_passes_over_the_rest),
         cmocka_unit_test(events_are_told_by_name),
+        cmocka_unit_test(an_integer_epoch_makes_a_record_of_an_event_as_well),
         cmocka_unit_test(what_is_no_record_is_text_or_bad_with_a_reason),
         cmocka_unit_test(a_nul_in_a_line_is_no_end_of_it),
         cmocka_unit_test(nesting_is_refused_and_passed_over_where_it_is_allowed),
