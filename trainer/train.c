@@ -142,21 +142,9 @@ static bool checkpoint_due(const struct training *t) {
            (spec->best && history_best(&t->history) == epoch);
 }
 
-/* Whether a file that was not used is whole, and another trial's. */
-static bool is_foreign(const struct training *t, const char *name) {
-    char *path = mem_printf("%s/%s", t->options->checkpoint_dir, name);
-    struct checkpoint *checkpoint = NULL;
-    struct err err;
-    bool foreign = checkpoint_open(&checkpoint, path, &err) == ERR_OK &&
-                   strcmp(checkpoint_state(checkpoint)->identity, t->config->key) != 0;
-    checkpoint_close(checkpoint);
-    free(path);
-    return foreign;
-}
-
 static void note_skipped(void *context, const char *name, const struct err *reason) {
     struct training *t = context;
-    t->foreign = t->foreign || is_foreign(t, name);
+    t->foreign = t->foreign || reason->code == ERR_DIFFERS;
     (void)fprintf(t->options->log, "checkpoint %s is not used: %s\n", name, reason->msg); // a note
 }
 
