@@ -136,15 +136,21 @@ static void print_answer(struct store *store, const struct sweep *sweep,
     struct err err;
     struct compare compare = {0};
     const struct options plain = {.format = TABLE_TEXT};
-    fprintf(stderr, "%lld trials complete in %s (%lld failed).", (long long)result->complete,
-            term_duration(took, result->seconds),
-            (long long)(result->failed + plan->count[PLAN_FAILED]));
+    int64_t before = plan->count[PLAN_DONE], now = result->complete;
+    fprintf(stderr, "%lld trials complete", (long long)(before + now));
+    if (before > 0 && now > 0) {
+        fprintf(stderr, ", %lld of them", (long long)now);
+    }
+    if (now > 0) {
+        fprintf(stderr, " in %s", term_duration(took, result->seconds));
+    }
+    fprintf(stderr, " (%lld failed).", (long long)(result->failed + plan->count[PLAN_FAILED]));
     if (compare_load(&compare, store, sweep->name, NULL, &err) != ERR_OK) {
         fprintf(stderr, "\n"); // no metrics: nothing to compare
         return;
     }
     if (compare.point_count > 0) {
-        fprintf(stderr, "  Best by %s:\n", compare.metric);
+        fprintf(stderr, " Best by %s:\n", compare.metric);
         print_leaderboard(&compare, 5, plain.format, stderr);
     } else {
         fprintf(stderr, "\n");

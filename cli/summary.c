@@ -117,23 +117,53 @@ void summary_print(const struct summary *summary, const struct sweep *sweep,
     buf_release(&text);
 }
 
+/* A word as a shell takes it. */
+static void put_word(struct buf *out, const char *word) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:@%+";
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        buf_puts(out, word);
+        return;
+    }
+    buf_putc(out, '\'');
+    for (; *word != '\0'; word++) {
+        buf_puts(out, *word == '\'' ? "'\\'" : "");
+        buf_putc(out, *word);
+    }
+    buf_putc(out, '\'');
+}
+
+static void put_out(struct buf *command, const char *out_dir) {
+    if (strcmp(out_dir, "besom-out") != 0) {
+        buf_puts(command, " --out ");
+        put_word(command, out_dir);
+    }
+}
+
 void summary_next(const struct compare *compare, const char *sweep, const char *path,
                   const char *out_dir, FILE *out) {
-    struct buf where = {0};
-    if (strcmp(out_dir, "besom-out") != 0) {
-        buf_printf(&where, " --out %s", out_dir);
+    struct buf curves = {0}, run = {0}, db = {0}, file = {0};
+    buf_printf(&curves, "besom curves %s", sweep);
+    if (compare->axis_count > 0) {
+        buf_puts(&curves, " --by ");
+        put_word(&curves, compare->axes[0].path);
     }
-    const char *o = buf_text(&where);
-    const char *axis = compare->axis_count > 0 ? compare->axes[0].path : NULL;
-    struct buf curves = {0};
-    buf_printf(&curves, "besom curves %s%s%s%s", sweep, axis != NULL ? " --by " : "",
-               axis != NULL ? axis : "", o);
-    fprintf(out, "\nNext:  %-46s  the learning curves\n", buf_text(&curves));
-    buf_clear(&curves);
-    buf_printf(&curves, "besom run %s%s", path, o);
-    fprintf(out, "       %-46s  again, with more values, replicates or epochs\n",
-            buf_text(&curves));
-    fprintf(out, "       sqlite3 %s/results.db \"SELECT * FROM leaderboard LIMIT 10\"\n", out_dir);
+    put_out(&curves, out_dir);
+    buf_puts(&run, "besom run ");
+    put_word(&run, path);
+    put_out(&run, out_dir);
+    buf_printf(&file, "%s/results.db", out_dir);
+    buf_puts(&db, "sqlite3 ");
+    put_word(&db, buf_text(&file));
+    buf_puts(&db, " \"SELECT * FROM leaderboard LIMIT 10\"");
+
+    int width = (int)(curves.len > run.len ? curves.len : run.len);
+    fprintf(out, "\nNext:  %-*s  the learning curves\n", width, buf_text(&curves));
+    fprintf(out, "       %-*s  again, after adding values, replicates or epochs\n", width,
+            buf_text(&run));
+    fprintf(out, "       %s\n", buf_text(&db));
     buf_release(&curves);
-    buf_release(&where);
+    buf_release(&run);
+    buf_release(&db);
+    buf_release(&file);
 }

@@ -129,13 +129,16 @@ static void pad(struct buf *out, int count) {
 static void put_aligned(const struct table *table, struct buf *out, int column, int width,
                         const char *text) {
     int space = width - width_of(text);
+    if (column + 1 == table->column_count && text[0] == '\0') {
+        return; // no blanks at the end of a line
+    }
     buf_puts(out, "  ");
     if (table->columns[column].align == TABLE_RIGHT) {
         pad(out, space);
         buf_puts(out, text);
     } else {
         buf_puts(out, text);
-        if (column + 1 < table->column_count) { // no blanks at the end of a line
+        if (column + 1 < table->column_count) {
             pad(out, space);
         }
     }
