@@ -380,6 +380,7 @@ static int leave_saved(struct training *t, struct err *err) {
 static int run(struct training *t, struct err *err) {
     int rc = prepare(t, err);
     rc = rc == ERR_OK ? repeat_records(t, err) : rc;
+    rc = rc == ERR_OK ? prune(t, err) : rc; // what saved this one may have died before it did
     while (rc == ERR_OK && !t->stopped && t->at.epoch < t->config->epochs) {
         rc = run_epoch(t, err);
     }

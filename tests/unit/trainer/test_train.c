@@ -351,6 +351,19 @@ static void checkpoints_are_made_when_due_and_surplus_is_dropped(void **state) {
     assert_true(exists("keep", "cp-0005.safetensors"));
 }
 
+static void surplus_of_a_trainer_that_died_early_is_dropped_on_resuming(void **state) {
+    (void)state;
+    train_to(TRAIN_DONE, "\"model\": \"logistic\", \"epochs\": 4, \"checkpoint\": {\"keep\": 0}",
+             "surplus", 0);
+    train_to(
+        TRAIN_DONE,
+        "\"model\": \"logistic\", \"epochs\": 4, \"checkpoint\": {\"keep\": 1, \"best\": false}",
+        "surplus", 0);
+    assert_false(exists("surplus", "cp-0001.safetensors"));
+    assert_false(exists("surplus", "cp-0003.safetensors"));
+    assert_true(exists("surplus", "cp-0004.safetensors"));
+}
+
 static void a_loss_that_is_not_finite_fails_as_diverged(void **state) {
     (void)state;
     struct run run =
@@ -422,6 +435,7 @@ int main(void) {
         CASE(a_finished_training_repeats_its_records_and_is_done),
         CASE(it_learns),
         CASE(checkpoints_are_made_when_due_and_surplus_is_dropped),
+        CASE(surplus_of_a_trainer_that_died_early_is_dropped_on_resuming),
         CASE(a_loss_that_is_not_finite_fails_as_diverged),
         CASE(a_folder_of_another_trial_is_refused),
         CASE(other_data_than_the_checkpoints_is_refused),
