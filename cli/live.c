@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BAR_WIDTH = 36, LABEL_WIDTH_MAX = 48 };
+enum { BAR_WIDTH = 36, LABEL_WIDTH_MAX = 48, SLOTS_SHOWN_MAX = 32 };
 
 /* ---- the picture ---- */
 
@@ -120,19 +120,25 @@ static void put_cut(struct buf *out, const char *text, int width) {
     }
 }
 
-static void draw(struct live *live, const struct run_view *view) {
-    struct buf picture = {0}, cut = {0};
+int live_picture(struct buf *out, const struct run_view *view, int width) {
+    struct buf picture = {0};
     put_head(&picture, view);
-    int lines = 1, width = label_width(view);
-    for (int s = 0; s < view->slot_count && s < 32; s++, lines++) {
-        put_slot(&picture, s, &view->slots[s], view->sweep->metric, width);
+    int lines = 1, label = label_width(view);
+    for (int s = 0; s < view->slot_count && s < SLOTS_SHOWN_MAX; s++, lines++) {
+        put_slot(&picture, s, &view->slots[s], view->sweep->metric, label);
     }
-    put_cut(&cut, buf_text(&picture), term_width(stderr));
+    put_cut(out, buf_text(&picture), width);
+    buf_release(&picture);
+    return lines;
+}
+
+static void draw(struct live *live, const struct run_view *view) {
+    struct buf picture = {0};
+    int lines = live_picture(&picture, view, term_width(stderr));
     erase(live);
-    (void)fputs(buf_text(&cut), stderr); // a terminal that is gone is told by SIGHUP
+    (void)fputs(buf_text(&picture), stderr); // a terminal that is gone is told by SIGHUP
     live->drawn = lines;
     buf_release(&picture);
-    buf_release(&cut);
 }
 
 /* ---- lines ---- */
@@ -215,41 +221,48 @@ static void put_member(struct buf *out, const char *name, const char *text) {
     }
 }
 
-static void put_json(const struct run_event *event, const struct run_view *view) {
+bool live_json(struct buf *out, const struct run_event *event, const struct run_view *view) {
     const char *name = event_name(event->kind);
     if (name == NULL) {
-        return;
+        return false;
     }
-    struct buf out = {0};
-    buf_printf(&out, "{\"event\": \"%s\"", name);
+    buf_printf(out, "{\"event\": \"%s\"", name);
     if (event->trial > 0) {
-        buf_printf(&out, ", \"trial\": %lld, \"slot\": %d", (long long)event->trial,
+        buf_printf(out, ", \"trial\": %lld, \"slot\": %d", (long long)event->trial,
                    event->slot + 1);
-        put_member(&out, "label", event->label);
+        put_member(out, "label", event->label);
     }
     if (event->attempt > 0) {
-        buf_printf(&out, ", \"attempt\": %d", event->attempt);
+        buf_printf(out, ", \"attempt\": %d", event->attempt);
     }
     if (event->kind == RUN_TRIAL_ENDED) {
-        put_member(&out, "status", trial_status_names[event->status]);
+        put_member(out, "status", trial_status_names[event->status]);
     }
     if (event->record != NULL) {
-        buf_printf(&out, ", \"epoch\": %d, \"metrics\": {", event->epoch);
+        buf_printf(out, ", \"epoch\": %d, \"metrics\": {", event->epoch);
         for (int m = 0; m < event->record->metric_count; m++) {
             const struct wire_metric *metric = &event->record->metrics[m];
-            buf_puts(&out, m > 0 ? ", " : "");
-            buf_json_string(&out, metric->name, strlen(metric->name));
-            buf_puts(&out, ": ");
-            buf_json_number(&out, metric->value);
+            buf_puts(out, m > 0 ? ", " : "");
+            buf_json_string(out, metric->name, strlen(metric->name));
+            buf_puts(out, ": ");
+            buf_json_number(out, metric->value);
         }
-        buf_putc(&out, '}');
+        buf_putc(out, '}');
     }
-    put_member(&out, "reason", event->reason);
-    put_member(&out, "message", event->message);
-    buf_printf(&out, ", \"complete\": %lld, \"failed\": %lld, \"total\": %lld}",
+    put_member(out, "reason", event->reason);
+    put_member(out, "message", event->message);
+    buf_printf(out, ", \"complete\": %lld, \"failed\": %lld, \"total\": %lld}",
                (long long)view->complete, (long long)view->failed, (long long)view->total);
-    printf("%s\n", buf_text(&out));
-    (void)fflush(stdout); // main() looks at ferror(stdout)
+    buf_putc(out, '\n');
+    return true;
+}
+
+static void print_json(const struct run_event *event, const struct run_view *view) {
+    struct buf out = {0};
+    if (live_json(&out, event, view)) {
+        (void)fputs(buf_text(&out), stdout);
+        (void)fflush(stdout); // main() looks at ferror(stdout)
+    }
     buf_release(&out);
 }
 
@@ -287,7 +300,7 @@ static void say(const struct live *live, const struct run_event *event,
 void live_observe(void *context, const struct run_event *event, const struct run_view *view) {
     struct live *live = context;
     if (live->voice == LIVE_JSON) {
-        put_json(event, view);
+        print_json(event, view);
         return;
     }
     bool words = event->kind == RUN_ATTEMPT_DIED || event->kind == RUN_WARNING ||

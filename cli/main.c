@@ -1,10 +1,8 @@
 /* besom - sweeps a grid of hyperparameters over a pool of trainers. */
 #include "base/buf.h"
 #include "base/diag.h"
-#include "base/err.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
-#include "results/store.h"
 
 #include <argp.h>
 #include <locale.h>
@@ -26,25 +24,6 @@ const struct cmd cmds[] = {
     {"log", cmd_log, "what a trial has printed"},
     {0},
 };
-
-int cmd_fail(const struct err *err) {
-    fprintf(stderr, "besom: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_IO:
-    case ERR_FULL:
-    case ERR_CORRUPT:
-        return EXIT_STORAGE;
-    case ERR_BUSY:
-        return EXIT_HELD;
-    default:
-        return EXIT_MISUSE;
-    }
-}
-
-int cmd_open_store(const char *out_dir, struct store **store) {
-    struct err err;
-    return store_open(store, out_dir, STORE_READ, &err) == ERR_OK ? EXIT_DONE : cmd_fail(&err);
-}
 
 static void help(FILE *out) {
     fprintf(out, "Usage: besom COMMAND [OPTION...]\n\n"
