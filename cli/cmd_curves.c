@@ -52,10 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         args->height = (int)n;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->sweep != NULL) {
-            argp_error(state, "one sweep at a time: \"%s\" is too much", arg);
-        }
-        args->sweep = arg;
+        options_take(state, &args->sweep, arg, "sweep");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -25,10 +25,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     if (key != ARGP_KEY_ARG) {
         return ARGP_ERR_UNKNOWN;
     }
-    if (*path != NULL) {
-        argp_error(state, "one file at a time: \"%s\" is too much", arg);
-    }
-    *path = arg;
+    options_take(state, path, arg, "file");
     return 0;
 }
 

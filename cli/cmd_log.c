@@ -41,10 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         args->path = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->trial != NULL) {
-            argp_error(state, "one trial at a time: \"%s\" is too much", arg);
-        }
-        args->trial = arg;
+        options_take(state, &args->trial, arg, "trial");
         return 0;
     case ARGP_KEY_END:
         if (args->trial == NULL) {

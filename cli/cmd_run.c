@@ -12,6 +12,7 @@
 #include "runner/run.h"
 #include "runner/sweep.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         args->dry_run = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->sweep != NULL) {
-            argp_error(state, "one sweep at a time: \"%s\" is too much", arg);
-        }
-        args->sweep = arg;
+        options_take(state, &args->sweep, arg, "sweep");
         return 0;
     case ARGP_KEY_END:
         if (args->sweep == NULL) {
@@ -218,6 +216,8 @@ int cmd_run(int argc, char **argv) {
         return cmd_plan_sweep(args.sweep, args.retry_failed, &options);
     }
     args.run.out_dir = options.out;
+    (void)signal(SIGPIPE, SIG_IGN); // a sweep outlives whoever looked at it
+
 
     struct sweep sweep;
     int status = cmd_load_sweep(&sweep, args.sweep);

@@ -35,6 +35,14 @@ void options_bad(const struct argp_state *state, const char *option, const char 
     exit(EXIT_MISUSE); // argp_error() has left already
 }
 
+void options_take(const struct argp_state *state, const char **slot, const char *arg,
+                  const char *what) {
+    if (*slot != NULL) {
+        argp_error(state, "one %s at a time: \"%s\" is too much", what, arg);
+    }
+    *slot = arg;
+}
+
 static error_t parse_shared(int key, char *arg, struct argp_state *state) {
     struct wrapper *w = state->input;
     switch (key) {

@@ -31,4 +31,8 @@ void options_parse(const struct argp *argp, int shared, int argc, char **argv,
 void options_bad(const struct argp_state *state, const char *option, const char *value,
                  const char *wanted) __attribute__((noreturn));
 
+/* For a parser: the one argument that a subcommand takes; a second one exits 2. */
+void options_take(const struct argp_state *state, const char **slot, const char *arg,
+                  const char *what);
+
 #endif
