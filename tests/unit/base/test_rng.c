@@ -43,6 +43,23 @@ static void the_key_is_the_seed_and_the_counter_the_place(void **state) {
     assert_memory_equal(rng.counter, counter, sizeof counter);
 }
 
+/* Philox4x32-10 in Python by the paper's figures: key (0x9abcdef0, 0x12345678), counters (b, 2, 3, 4). */
+static void the_blocks_of_a_stream_follow_each_other(void **state) {
+    (void)state;
+    static const uint32_t blocks[3][4] = {
+        {0x00f4bc03, 0xc3e49359, 0x0d925dde, 0x253dcb0e},
+        {0x70538c98, 0x18bdcc1c, 0x0cbf6709, 0x0bb05d21},
+        {0x280804ad, 0xf465a06f, 0x080733bb, 0x2b8c45f8},
+    };
+    struct rng rng;
+    rng_init(&rng, 0x123456789abcdef0, 2, 3, 4);
+    for (int b = 0; b < 3; b++) {
+        for (int w = 0; w < 4; w++) {
+            assert_int_equal(rng_u32(&rng), blocks[b][w]);
+        }
+    }
+}
+
 static void every_part_of_the_place_makes_another_stream(void **state) {
     (void)state;
     uint32_t first[6];
@@ -139,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox4x32_10_gives_the_published_answers),
         cmocka_unit_test(the_key_is_the_seed_and_the_counter_the_place),
+        cmocka_unit_test(the_blocks_of_a_stream_follow_each_other),
         cmocka_unit_test(every_part_of_the_place_makes_another_stream),
         cmocka_unit_test(below_is_uniform),
         cmocka_unit_test(uniform_and_normal_have_their_moments),
