@@ -218,7 +218,6 @@ int cmd_run(int argc, char **argv) {
     args.run.out_dir = options.out;
     (void)signal(SIGPIPE, SIG_IGN); // a sweep outlives whoever looked at it
 
-
     struct sweep sweep;
     int status = cmd_load_sweep(&sweep, args.sweep);
     if (status != EXIT_DONE) {

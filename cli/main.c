@@ -5,11 +5,13 @@
 #include "cli/cmd.h"
 
 #include <argp.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *argp_program_version = "besom " BESOM_VERSION;
 
@@ -50,7 +52,19 @@ static int unknown(const char *word) {
     return EXIT_MISUSE;
 }
 
+/* Without this, a program started with 2>&- would write its messages into the first file that it opens.
+ * Opened the wrong way round, so that writing to what was closed still fails. */
+static void fill_standard_descriptors(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+            (void)open("/dev/null", flags); // the lowest free one: fd
+        }
+    }
+}
+
 int main(int argc, char **argv) {
+    fill_standard_descriptors();
     (void)setlocale(LC_CTYPE, "");  // for the width of characters; without it they count as bytes
     (void)signal(SIGPIPE, SIG_DFL); // `besom curves | head` ends quietly
 
