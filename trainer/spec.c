@@ -1,10 +1,20 @@
 #include "trainer/spec.h"
 
 const char *const activation_names[ACTIVATION_COUNT] = {
-    [ACTIVATION_SIGMOID] = "sigmoid", [ACTIVATION_TANH] = "tanh",
-    [ACTIVATION_RELU] = "relu",       [ACTIVATION_LEAKY_RELU] = "leaky_relu",
-    [ACTIVATION_ELU] = "elu",         [ACTIVATION_PRELU] = "prelu",
+    [ACTIVATION_SIGMOID] = "sigmoid",
+    [ACTIVATION_TANH] = "tanh",
+    [ACTIVATION_RELU] = "relu",
+    [ACTIVATION_LEAKY_RELU] = "leaky_relu",
+    [ACTIVATION_ELU] = "elu",
+    [ACTIVATION_PRELU] = "prelu",
     [ACTIVATION_MAXOUT] = "maxout",
+    [ACTIVATION_GELU] = "gelu",
+    [ACTIVATION_SILU] = "silu",
+    [ACTIVATION_SELU] = "selu",
+    [ACTIVATION_MISH] = "mish",
+    [ACTIVATION_SOFTPLUS] = "softplus",
+    [ACTIVATION_HARDSWISH] = "hardswish",
+    [ACTIVATION_RELU6] = "relu6",
 };
 
 const char *const init_names[INIT_COUNT] = {

@@ -23,6 +23,13 @@ enum activation_kind {
     ACTIVATION_ELU,
     ACTIVATION_PRELU,
     ACTIVATION_MAXOUT,
+    ACTIVATION_GELU,
+    ACTIVATION_SILU,
+    ACTIVATION_SELU,
+    ACTIVATION_MISH,
+    ACTIVATION_SOFTPLUS,
+    ACTIVATION_HARDSWISH,
+    ACTIVATION_RELU6,
     ACTIVATION_COUNT,
 };
 extern const char *const activation_names[ACTIVATION_COUNT]; // "sigmoid", "tanh", ...

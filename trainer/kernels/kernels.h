@@ -62,14 +62,15 @@ struct kernels {
     void (*avgpool_forward)(float *y, const float *x, const struct pool_shape *shape);
     void (*avgpool_backward)(float *dx, const float *dy, const struct pool_shape *shape);
 
-    /* Elementwise over n values (n a multiple of 16); y may be x.  sigmoid, tanh, relu, leaky_relu,
-     * elu only.  Within 1 ulp of exp, expm1 and tanh. */
+    /* Elementwise over n values (n a multiple of 16); y may be x.  Every kind but prelu and maxout.
+     * Within 1 ulp of exp, expm1, log1p and tanh, 1.5 of erfc. */
     void (*activation_forward)(float *y, const float *x, size_t n,
                                const struct activation_spec *spec);
-    /* dx from dy and from the output y alone: each of the five derivatives is a function of y, as
+    /* dx from dy, the input x and the output y of activation_forward.  gelu, silu, mish, softplus and
+     * hardswish read x and not y; the others y and not x, as their derivatives are functions of it as
      * long as negative_slope and alpha are not negative.  dx may be dy. */
-    void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n,
-                                const struct activation_spec *spec);
+    void (*activation_backward)(float *dx, const float *dy, const float *x, const float *y,
+                                size_t n, const struct activation_spec *spec);
     /* slope (C), one a channel; x, y (C, M) with M = H*W*N.  dx may be dy. */
     void (*prelu_forward)(float *y, const float *x, const float *slope, int C, size_t M);
     void (*prelu_backward)(float *dx, float *dslope, const float *dy, const float *x,

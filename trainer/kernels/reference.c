@@ -172,6 +172,20 @@ static double activation(double x, const struct activation_spec *spec) {
         return x < 0.0 ? (double)spec->negative_slope * x : x;
     case ACTIVATION_ELU:
         return x < 0.0 ? (double)spec->alpha * expm1(x) : x;
+    case ACTIVATION_GELU:
+        return x * erfc(-x / sqrt(2.0)) / 2.0;
+    case ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    case ACTIVATION_SELU:
+        return 1.0507009873554805 * (x < 0.0 ? 1.6732632423543772 * expm1(x) : x);
+    case ACTIVATION_MISH:
+        return x * tanh(log1p(exp(x)));
+    case ACTIVATION_SOFTPLUS:
+        return x > 100.0 ? x : log1p(exp(x));
+    case ACTIVATION_HARDSWISH:
+        return x <= -3.0 ? 0.0 : x >= 3.0 ? x : x * (x + 3.0) / 6.0;
+    case ACTIVATION_RELU6:
+        return x < 0.0 ? 0.0 : x > 6.0 ? 6.0 : x;
     default:
         return NAN;
     }
@@ -189,6 +203,21 @@ static double activation_slope(double x, const struct activation_spec *spec) {
         return x > 0.0 ? 1.0 : (double)spec->negative_slope;
     case ACTIVATION_ELU:
         return x > 0.0 ? 1.0 : (double)spec->alpha * exp(x);
+    case ACTIVATION_GELU:
+        return erfc(-x / sqrt(2.0)) / 2.0 +
+               x * exp(-x * x / 2.0) / sqrt(2.0 * 3.14159265358979323846);
+    case ACTIVATION_SILU:
+        return 1.0 / (1.0 + exp(-x)) + x * exp(-fabs(x)) / pow(1.0 + exp(-fabs(x)), 2.0);
+    case ACTIVATION_SELU:
+        return 1.0507009873554805 * (x > 0.0 ? 1.0 : 1.6732632423543772 * exp(x));
+    case ACTIVATION_MISH:
+        return tanh(log1p(exp(x))) + x / (1.0 + exp(-x)) / pow(cosh(log1p(exp(x))), 2.0);
+    case ACTIVATION_SOFTPLUS:
+        return 1.0 / (1.0 + exp(-x));
+    case ACTIVATION_HARDSWISH:
+        return x < -3.0 ? 0.0 : x > 3.0 ? 1.0 : (2.0 * x + 3.0) / 6.0;
+    case ACTIVATION_RELU6:
+        return x > 0.0 && x < 6.0 ? 1.0 : 0.0;
     default:
         return NAN;
     }

@@ -30,7 +30,7 @@ void reference_avgpool_backward(double *dx, const float *dy, const struct pool_s
 
 void reference_activation_forward(double *y, const float *x, size_t n,
                                   const struct activation_spec *spec);
-/* From the input, as the derivative is defined; the kernel has the output alone. */
+/* From the input, as the derivative is defined; some kernels go by the output. */
 void reference_activation_backward(double *dx, const float *dy, const float *x, size_t n,
                                    const struct activation_spec *spec);
 void reference_prelu_forward(double *y, const float *x, const float *slope, int C, size_t M);
