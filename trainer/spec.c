@@ -37,6 +37,9 @@ const char *const optimizer_names[OPTIMIZER_COUNT] = {
     [OPTIMIZER_SGD] = "sgd",           [OPTIMIZER_MOMENTUM] = "momentum",
     [OPTIMIZER_NESTEROV] = "nesterov", [OPTIMIZER_ADAGRAD] = "adagrad",
     [OPTIMIZER_RMSPROP] = "rmsprop",   [OPTIMIZER_ADAM] = "adam",
+    [OPTIMIZER_ADAMW] = "adamw",       [OPTIMIZER_ADAMAX] = "adamax",
+    [OPTIMIZER_NADAM] = "nadam",       [OPTIMIZER_ADADELTA] = "adadelta",
+    [OPTIMIZER_LION] = "lion",
 };
 
 const char *const schedule_names[SCHEDULE_COUNT] = {

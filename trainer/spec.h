@@ -94,17 +94,26 @@ enum optimizer_kind {
     OPTIMIZER_ADAGRAD,
     OPTIMIZER_RMSPROP,
     OPTIMIZER_ADAM,
+    OPTIMIZER_ADAMW,
+    OPTIMIZER_ADAMAX,
+    OPTIMIZER_NADAM,
+    OPTIMIZER_ADADELTA,
+    OPTIMIZER_LION,
     OPTIMIZER_COUNT,
 };
 extern const char *const optimizer_names[OPTIMIZER_COUNT];
 
 struct optimizer_spec {
     enum optimizer_kind kind;
-    double lr;           // 0.01; adam 0.001
-    double momentum;     // momentum, nesterov: 0.9
-    double alpha;        // rmsprop: 0.99, the decay of the mean square
-    double beta1, beta2; // adam: 0.9, 0.999
-    double eps;          // adagrad 1e-10; rmsprop, adam 1e-8
+    double lr;             // 0.01; adam, adamw 0.001; adamax, nadam 0.002; adadelta 1; lion 1e-4
+    double momentum;       // momentum, nesterov: 0.9
+    double dampening;      // momentum: 0
+    double alpha;          // rmsprop: 0.99, the decay of the mean square
+    double rho;            // adadelta: 0.9, likewise
+    double beta1, beta2;   // adam and its kin: 0.9, 0.999; lion: 0.9, 0.99
+    double momentum_decay; // nadam: 0.004
+    double eps;            // adagrad 1e-10; adadelta 1e-6; others that have it 1e-8
+    double weight_decay;   // 0; adamw 0.01.  Of adamw and lion decoupled from the gradient
 };
 
 enum schedule_kind {

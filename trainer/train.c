@@ -290,9 +290,14 @@ static int train_batch(struct training *t, double lr, struct err *err) {
     if (config->l2 > 0) {
         net_add_l2(t->net, config->l2);
     }
+    if (config->l1 > 0) {
+        net_add_l1(t->net, config->l1);
+    }
     size_t params = net_param_count(t->net);
-    const float *grads = net_grads(t->net);
-    t->sums.grad_norm_sum += sqrt(kernels_get()->sum_squares(grads, params));
+    float *grads = net_grads(t->net);
+    double norm = sqrt(kernels_get()->sum_squares(grads, params));
+    t->sums.grad_norm_sum += norm;
+    optim_clip(grads, params, norm, config->clip_norm, config->clip_value);
     optim_step(&t->optim, net_params(t->net), grads, lr);
 
     t->sums.loss_sum += stats.loss_sum;

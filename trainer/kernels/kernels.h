@@ -110,11 +110,26 @@ struct kernels {
     void (*rmsprop)(float *w, const float *g, float *s, size_t n, float lr, float alpha, float eps);
     void (*adam)(float *w, const float *g, float *m, float *s, size_t n, float step_size,
                  float beta1, float beta2, float bias_correction2_sqrt, float eps);
+    void (*momentum_damped)(float *w, const float *g, float *v, size_t n, float lr, float momentum,
+                            float share); // of g that is added to v
+    void (*adamax)(float *w, const float *g, float *m, float *u, size_t n, float step_size,
+                   float beta1, float beta2, float eps);
+    void (*nadam)(float *w, const float *g, float *m, float *s, size_t n, float step_size_g,
+                  float step_size_m, float beta1, float beta2, float bias_correction2, float eps);
+    void (*adadelta)(float *w, const float *g, float *s, float *d, size_t n, float lr, float rho,
+                     float eps);
+    void (*lion)(float *w, const float *g, float *m, size_t n, float lr, float beta1, float beta2);
 
     /* sum of x^2 in double, in an order that depends on n alone: the same bits in every set */
     double (*sum_squares)(const float *x, size_t n);
     /* y += a * x */
     void (*axpy)(float *y, const float *x, float a, size_t n);
+    /* y *= a */
+    void (*scale)(float *y, float a, size_t n);
+    /* y = min(max(y, -limit), limit) */
+    void (*clamp)(float *y, float limit, size_t n);
+    /* y += a * sign(x), sign(0) = 0 */
+    void (*add_sign)(float *y, const float *x, float a, size_t n);
 };
 
 /* Floats of scratch that the three convolution kernels need for a shape, whatever the set. */

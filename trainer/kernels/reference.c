@@ -370,6 +370,75 @@ void reference_adam(double *w, const float *g, double *m, double *s, size_t n, d
     }
 }
 
+void reference_momentum_damped(double *w, const float *g, double *v, size_t n, double lr,
+                               double momentum, double share) {
+    for (size_t i = 0; i < n; i++) {
+        v[i] = momentum * v[i] + share * (double)g[i];
+        w[i] -= lr * v[i];
+    }
+}
+
+void reference_adamax(double *w, const float *g, double *m, double *u, size_t n, double step_size,
+                      double beta1, double beta2, double eps) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = beta1 * m[i] + (1.0 - beta1) * (double)g[i];
+        u[i] = fmax(beta2 * u[i], fabs((double)g[i]) + eps);
+        w[i] -= step_size * m[i] / u[i];
+    }
+}
+
+void reference_nadam(double *w, const float *g, double *m, double *s, size_t n, double step_size_g,
+                     double step_size_m, double beta1, double beta2, double bias_correction2,
+                     double eps) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = beta1 * m[i] + (1.0 - beta1) * (double)g[i];
+        s[i] = beta2 * s[i] + (1.0 - beta2) * (double)g[i] * (double)g[i];
+        const double divisor = sqrt(s[i] / bias_correction2) + eps;
+        w[i] -= step_size_g * (double)g[i] / divisor;
+        w[i] -= step_size_m * m[i] / divisor;
+    }
+}
+
+void reference_adadelta(double *w, const float *g, double *s, double *d, size_t n, double lr,
+                        double rho, double eps) {
+    for (size_t i = 0; i < n; i++) {
+        s[i] = rho * s[i] + (1.0 - rho) * (double)g[i] * (double)g[i];
+        const double delta = sqrt((d[i] + eps) / (s[i] + eps)) * (double)g[i];
+        d[i] = rho * d[i] + (1.0 - rho) * delta * delta;
+        w[i] -= lr * delta;
+    }
+}
+
+static double sign(double x) {
+    return (double)((x > 0.0) - (x < 0.0));
+}
+
+void reference_lion(double *w, const float *g, double *m, size_t n, double lr, double beta1,
+                    double beta2) {
+    for (size_t i = 0; i < n; i++) {
+        w[i] -= lr * sign(beta1 * m[i] + (1.0 - beta1) * (double)g[i]);
+        m[i] = beta2 * m[i] + (1.0 - beta2) * (double)g[i];
+    }
+}
+
+void reference_scale(double *y, double a, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] *= a;
+    }
+}
+
+void reference_clamp(double *y, double limit, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = fmax(fmin(y[i], limit), -limit);
+    }
+}
+
+void reference_add_sign(double *y, const float *x, double a, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] += a * sign((double)x[i]);
+    }
+}
+
 /* ---- sums ---- */
 
 double reference_sum_squares(const float *x, size_t n) {
