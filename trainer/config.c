@@ -105,6 +105,41 @@ static const struct table_key schedule_keys[] = {
      .max = 1e6,
      .flags = TABLE_ABOVE_MIN,
      .value = 0.1},
+    {.name = "T_max",
+     .type = TABLE_INTEGER,
+     .kinds = KIND(SCHEDULE_COSINE),
+     .offset = offsetof(struct schedule_spec, T_max),
+     .max = 1e6},
+    {.name = "eta_min",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_COSINE),
+     .offset = offsetof(struct schedule_spec, eta_min),
+     .max = INFINITY},
+    {.name = "pct_start",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, pct_start),
+     .max = 1,
+     .flags = TABLE_BELOW_MAX,
+     .value = 0.3},
+    {.name = "div_factor",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, div_factor),
+     .min = 1,
+     .max = 1e9,
+     .value = 25},
+    {.name = "final_div_factor",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, final_div_factor),
+     .min = 1,
+     .max = 1e9,
+     .value = 1e4},
+    {.name = "warmup",
+     .type = TABLE_NUMBER,
+     .offset = offsetof(struct schedule_spec, warmup),
+     .max = 1e6},
 };
 static const struct table schedule_table = {.what = "schedule",
                                             .name_key = "name",
@@ -244,9 +279,21 @@ static void check_layers(struct config *config, struct table_reader *reader,
     table_leave(reader, mark);
 }
 
+/* A schedule that ends with the training makes `epochs` a part of the trial. */
+static void settle_schedule(struct config *config) {
+    struct schedule_spec *schedule = &config->schedule;
+    bool to_the_end = schedule->kind == SCHEDULE_COSINE && schedule->T_max == 0;
+    if (to_the_end) {
+        schedule->T_max = config->epochs;
+    }
+    schedule->epochs = config->epochs;
+    if (!to_the_end && schedule->kind != SCHEDULE_ONE_CYCLE) {
+        json_remove(config->identity, "epochs");
+    }
+}
+
 /* From all that is not default to what makes the trial and what makes the grid point. */
 static void settle_identity(struct config *config) {
-    json_remove(config->identity, "epochs");
     json_remove(config->identity, "checkpoint");
     struct buf canonical = {0};
     json_print_canonical(&canonical, config->identity);
@@ -266,6 +313,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
     if (reader.complaints == 0) { // else what follows could be about a default, not about the text
         settle_dropout(config, &reader, json);
         check_layers(config, &reader, json);
+        settle_schedule(config);
         settle_identity(config);
     }
     buf_release(&reader.path);

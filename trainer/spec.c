@@ -43,8 +43,7 @@ const char *const optimizer_names[OPTIMIZER_COUNT] = {
 };
 
 const char *const schedule_names[SCHEDULE_COUNT] = {
-    [SCHEDULE_CONSTANT] = "constant",
-    [SCHEDULE_EXPONENTIAL] = "exponential",
-    [SCHEDULE_INVERSE] = "inverse",
-    [SCHEDULE_STEP] = "step",
+    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_EXPONENTIAL] = "exponential",
+    [SCHEDULE_INVERSE] = "inverse",   [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONE_CYCLE] = "one_cycle",
 };

@@ -121,6 +121,8 @@ enum schedule_kind {
     SCHEDULE_EXPONENTIAL, // lr * exp(-k t)
     SCHEDULE_INVERSE,     // lr / (1 + k t)
     SCHEDULE_STEP,        // lr * gamma^floor(t / step_size)
+    SCHEDULE_COSINE,      // half a cosine from lr to eta_min
+    SCHEDULE_ONE_CYCLE,   // up to lr and down again, step by step
     SCHEDULE_COUNT,
 };
 extern const char *const schedule_names[SCHEDULE_COUNT];
@@ -128,9 +130,15 @@ extern const char *const schedule_names[SCHEDULE_COUNT];
 /* t is the number of complete epochs: 0 in the first. */
 struct schedule_spec {
     enum schedule_kind kind;
-    double k;      // exponential, inverse: 0.1
-    int step_size; // step: epochs, 10
-    double gamma;  // step: 0.1
+    double k;         // exponential, inverse: 0.1
+    int step_size;    // step: epochs, 10
+    double gamma;     // step: 0.1
+    int T_max;        // cosine: epochs from lr to eta_min; as a key 0, all of the training
+    double eta_min;   // cosine: 0
+    double pct_start; // one_cycle: 0.3, the share of the training that goes up
+    double div_factor, final_div_factor; // one_cycle: 25, 1e4
+    double warmup;                       // 0: epochs of linear warm-up
+    int epochs;                          // of the whole training, for one_cycle
 };
 
 #endif
