@@ -25,6 +25,10 @@ const char *const init_names[INIT_COUNT] = {
     [INIT_XAVIER_NORMAL] = "xavier_normal",
     [INIT_HE_UNIFORM] = "he_uniform",
     [INIT_HE_NORMAL] = "he_normal",
+    [INIT_LECUN_UNIFORM] = "lecun_uniform",
+    [INIT_LECUN_NORMAL] = "lecun_normal",
+    [INIT_TRUNCATED_NORMAL] = "truncated_normal",
+    [INIT_CONSTANT] = "constant",
 };
 
 const char *const layer_names[LAYER_COUNT] = {

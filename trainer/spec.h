@@ -50,13 +50,18 @@ enum init_kind {
     INIT_XAVIER_NORMAL,
     INIT_HE_UNIFORM,
     INIT_HE_NORMAL,
+    INIT_LECUN_UNIFORM,
+    INIT_LECUN_NORMAL,
+    INIT_TRUNCATED_NORMAL, // `std`, cut at 2 of it
+    INIT_CONSTANT,         // `value`
     INIT_COUNT,
 };
 extern const char *const init_names[INIT_COUNT];
 
 struct init_spec {
     enum init_kind kind;
-    double std;   // normal
+    double std;   // normal, truncated_normal
+    double value; // constant
     double bound; // uniform
     double gain;  // xavier: 1; he: sqrt(2)
 };

@@ -200,7 +200,11 @@ def inits():
         ({"name": "xavier_normal"}, i.xavier_normal_),
         ({"name": "he_uniform"}, lambda w: i.kaiming_uniform_(w, nonlinearity="relu")),
         ({"name": "he_normal"}, lambda w: i.kaiming_normal_(w, nonlinearity="relu")),
-    ] + MORE_INITS
+        ({"name": "lecun_uniform"}, lambda w: i.kaiming_uniform_(w, nonlinearity="linear")),
+        ({"name": "lecun_normal"}, lambda w: i.kaiming_normal_(w, nonlinearity="linear")),
+        ({"name": "truncated_normal", "std": 0.02},
+         lambda w: i.trunc_normal_(w, std=0.02, a=-0.04, b=0.04)),
+    ]
     torch.manual_seed(3)
     for init, fill in cases:
         ours = drive("init", {"init": init}, 300, 500)
@@ -212,8 +216,6 @@ def inits():
         note("init", what, "KS distance sqrt(n/2)", kolmogorov_smirnov(ours, theirs), 2.23)
         note("init", what, "std, relative", abs((ours.std() / theirs.std()).item() - 1), 0.01)
 
-
-MORE_INITS = []
 
 optimizers()
 activations()
