@@ -164,7 +164,7 @@ static void activation_forward(const struct kernels *set, void *context) {
 
 static void activation_backward(const struct kernels *set, void *context) {
     struct other_bench *o = context;
-    set->activation_backward(o->m, o->x, o->y, MAPS, &o->activation);
+    set->activation_backward(o->m, o->x, o->x, o->y, MAPS, &o->activation);
 }
 
 static void maxpool_forward(const struct kernels *set, void *context) {

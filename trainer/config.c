@@ -43,10 +43,15 @@ static const struct table dataset_table = {
         .value = (value_)                                                                          \
     }
 enum {
-    ADAM = KIND(OPTIMIZER_ADAM),
+    ADAM = KIND(OPTIMIZER_ADAM) | KIND(OPTIMIZER_ADAMW),
+    ADAMAX = KIND(OPTIMIZER_ADAMAX),
+    NADAM = KIND(OPTIMIZER_NADAM),
+    ADADELTA = KIND(OPTIMIZER_ADADELTA),
+    LION = KIND(OPTIMIZER_LION),
     RMSPROP = KIND(OPTIMIZER_RMSPROP),
     ADAGRAD = KIND(OPTIMIZER_ADAGRAD),
     HEAVY_BALLS = KIND(OPTIMIZER_MOMENTUM) | KIND(OPTIMIZER_NESTEROV),
+    ADAMW = KIND(OPTIMIZER_ADAMW), // has another weight_decay than adam
 };
 static const struct table_key optimizer_keys[] = {
     OPTIMIZER("lr", lr, ADAM, INFINITY, TABLE_ABOVE_MIN, 0.001),
@@ -54,10 +59,21 @@ static const struct table_key optimizer_keys[] = {
               TABLE_ABOVE_MIN, 0.01),
     OPTIMIZER("momentum", momentum, HEAVY_BALLS, 1, 0, 0.9),
     OPTIMIZER("alpha", alpha, RMSPROP, 1, 0, 0.99),
-    OPTIMIZER("beta1", beta1, ADAM, 1, TABLE_BELOW_MAX, 0.9),
-    OPTIMIZER("beta2", beta2, ADAM, 1, TABLE_BELOW_MAX, 0.999),
+    OPTIMIZER("lr", lr, ADAMAX | NADAM, INFINITY, TABLE_ABOVE_MIN, 0.002),
+    OPTIMIZER("lr", lr, ADADELTA, INFINITY, TABLE_ABOVE_MIN, 1),
+    OPTIMIZER("lr", lr, LION, INFINITY, TABLE_ABOVE_MIN, 1e-4),
+    OPTIMIZER("dampening", dampening, KIND(OPTIMIZER_MOMENTUM), 1, 0, 0),
+    OPTIMIZER("rho", rho, ADADELTA, 1, 0, 0.9),
+    OPTIMIZER("beta1", beta1, ADAM | ADAMAX | NADAM | LION, 1, TABLE_BELOW_MAX, 0.9),
+    OPTIMIZER("beta2", beta2, ADAM | ADAMAX | NADAM, 1, TABLE_BELOW_MAX, 0.999),
+    OPTIMIZER("beta2", beta2, LION, 1, TABLE_BELOW_MAX, 0.99),
+    OPTIMIZER("momentum_decay", momentum_decay, NADAM, INFINITY, 0, 0.004),
     OPTIMIZER("eps", eps, ADAGRAD, INFINITY, 0, 1e-10),
-    OPTIMIZER("eps", eps, RMSPROP | ADAM, INFINITY, 0, 1e-8),
+    OPTIMIZER("eps", eps, RMSPROP | ADAM | NADAM, INFINITY, 0, 1e-8),
+    OPTIMIZER("eps", eps, ADADELTA, INFINITY, TABLE_ABOVE_MIN, 1e-6),
+    OPTIMIZER("eps", eps, ADAMAX, INFINITY, TABLE_ABOVE_MIN, 1e-8),
+    OPTIMIZER("weight_decay", weight_decay, ADAMW, 1e6, 0, 0.01),
+    OPTIMIZER("weight_decay", weight_decay, ~(unsigned)ADAMW, 1e6, 0, 0),
 };
 static const struct table optimizer_table = {.what = "optimizer",
                                              .name_key = "name",
@@ -89,6 +105,41 @@ static const struct table_key schedule_keys[] = {
      .max = 1e6,
      .flags = TABLE_ABOVE_MIN,
      .value = 0.1},
+    {.name = "T_max",
+     .type = TABLE_INTEGER,
+     .kinds = KIND(SCHEDULE_COSINE),
+     .offset = offsetof(struct schedule_spec, T_max),
+     .max = 1e6},
+    {.name = "eta_min",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_COSINE),
+     .offset = offsetof(struct schedule_spec, eta_min),
+     .max = INFINITY},
+    {.name = "pct_start",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, pct_start),
+     .max = 1,
+     .flags = TABLE_BELOW_MAX,
+     .value = 0.3},
+    {.name = "div_factor",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, div_factor),
+     .min = 1,
+     .max = 1e9,
+     .value = 25},
+    {.name = "final_div_factor",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(SCHEDULE_ONE_CYCLE),
+     .offset = offsetof(struct schedule_spec, final_div_factor),
+     .min = 1,
+     .max = 1e9,
+     .value = 1e4},
+    {.name = "warmup",
+     .type = TABLE_NUMBER,
+     .offset = offsetof(struct schedule_spec, warmup),
+     .max = 1e6},
 };
 static const struct table schedule_table = {.what = "schedule",
                                             .name_key = "name",
@@ -149,6 +200,15 @@ static const struct table_key config_keys[] = {
      .max = 1,
      .flags = TABLE_BELOW_MAX,
      .value = DROPOUT_UNSAID},
+    {.name = "l1", .type = TABLE_NUMBER, .offset = offsetof(struct config, l1), .max = 1e6},
+    {.name = "clip_norm",
+     .type = TABLE_NUMBER,
+     .offset = offsetof(struct config, clip_norm),
+     .max = INFINITY},
+    {.name = "clip_value",
+     .type = TABLE_NUMBER,
+     .offset = offsetof(struct config, clip_value),
+     .max = INFINITY},
     {.name = "l2", .type = TABLE_NUMBER, .offset = offsetof(struct config, l2), .max = 1e6},
     {.name = "epochs",
      .type = TABLE_INTEGER,
@@ -219,9 +279,21 @@ static void check_layers(struct config *config, struct table_reader *reader,
     table_leave(reader, mark);
 }
 
+/* A schedule that ends with the training makes `epochs` a part of the trial. */
+static void settle_schedule(struct config *config) {
+    struct schedule_spec *schedule = &config->schedule;
+    bool to_the_end = schedule->kind == SCHEDULE_COSINE && schedule->T_max == 0;
+    if (to_the_end) {
+        schedule->T_max = config->epochs;
+    }
+    schedule->epochs = config->epochs;
+    if (!to_the_end && schedule->kind != SCHEDULE_ONE_CYCLE) {
+        json_remove(config->identity, "epochs");
+    }
+}
+
 /* From all that is not default to what makes the trial and what makes the grid point. */
 static void settle_identity(struct config *config) {
-    json_remove(config->identity, "epochs");
     json_remove(config->identity, "checkpoint");
     struct buf canonical = {0};
     json_print_canonical(&canonical, config->identity);
@@ -241,6 +313,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
     if (reader.complaints == 0) { // else what follows could be about a default, not about the text
         settle_dropout(config, &reader, json);
         check_layers(config, &reader, json);
+        settle_schedule(config);
         settle_identity(config);
     }
     buf_release(&reader.path);

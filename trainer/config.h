@@ -42,7 +42,8 @@ struct config {
     struct model_choices choices;
     struct optimizer_spec optimizer;
     struct schedule_spec schedule;
-    double l2;
+    double l1, l2;                // lambda of sum |w| and of sum w^2
+    double clip_norm, clip_value; // of the gradient; 0: none
     int epochs, batch_size;
     uint64_t seed; // below 2^53
     struct checkpoint_spec checkpoint;

@@ -7,6 +7,10 @@
  *     xavier_uniform  U(-b, b), b = gain * sqrt(6 / (fan_in + fan_out))
  *     he_normal       N(0, gain^2 / fan_in)                           (He et al. 2015)
  *     he_uniform      U(-b, b), b = gain * sqrt(3 / fan_in)
+ *     lecun_normal    N(0, 1 / fan_in)                                (LeCun et al. 1998)
+ *     lecun_uniform   U(-b, b), b = sqrt(3 / fan_in)
+ *     truncated_normal  N(0, std^2) where it is within 2 std of 0: what lies outside is drawn again
+ *     constant        value
  *
  * Fans as PyTorch counts them: dense (out, in): fan_in = in, fan_out = out; conv2d (K, C, R, S):
  * fan_in = C*R*S, fan_out = K*R*S.
@@ -21,7 +25,7 @@
 
 struct rng;
 
-/* Fills w (n) from `rng`, in order; zeros draw nothing.  Fans are at least 1. */
+/* Fills w (n) from `rng`, in order; zeros and constant draw nothing.  Fans are at least 1. */
 void init_fill(float *w, size_t n, const struct init_spec *spec, int fan_in, int fan_out,
                struct rng *rng);
 

@@ -7,10 +7,20 @@ static const struct layer_ops *const by_kind[LAYER_COUNT] = {
 };
 
 static const struct layer_ops *const by_activation[ACTIVATION_COUNT] = {
-    [ACTIVATION_SIGMOID] = &layer_elementwise_ops, [ACTIVATION_TANH] = &layer_elementwise_ops,
-    [ACTIVATION_RELU] = &layer_elementwise_ops,    [ACTIVATION_LEAKY_RELU] = &layer_elementwise_ops,
-    [ACTIVATION_ELU] = &layer_elementwise_ops,     [ACTIVATION_PRELU] = &layer_prelu_ops,
+    [ACTIVATION_SIGMOID] = &layer_elementwise_ops,
+    [ACTIVATION_TANH] = &layer_elementwise_ops,
+    [ACTIVATION_RELU] = &layer_elementwise_ops,
+    [ACTIVATION_LEAKY_RELU] = &layer_elementwise_ops,
+    [ACTIVATION_ELU] = &layer_elementwise_ops,
+    [ACTIVATION_PRELU] = &layer_prelu_ops,
     [ACTIVATION_MAXOUT] = &layer_maxout_ops,
+    [ACTIVATION_GELU] = &layer_elementwise_ops,
+    [ACTIVATION_SILU] = &layer_elementwise_ops,
+    [ACTIVATION_SELU] = &layer_elementwise_ops,
+    [ACTIVATION_MISH] = &layer_elementwise_ops,
+    [ACTIVATION_SOFTPLUS] = &layer_elementwise_ops,
+    [ACTIVATION_HARDSWISH] = &layer_elementwise_ops,
+    [ACTIVATION_RELU6] = &layer_elementwise_ops,
 };
 
 const struct layer_ops *layer_ops_get(const struct layer_spec *spec) {

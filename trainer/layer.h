@@ -86,7 +86,7 @@ extern const struct layer_ops layer_conv2d_ops;
 extern const struct layer_ops layer_maxpool_ops;
 extern const struct layer_ops layer_avgpool_ops;
 extern const struct layer_ops layer_flatten_ops;
-extern const struct layer_ops layer_elementwise_ops; // sigmoid, tanh, relu, leaky_relu, elu
+extern const struct layer_ops layer_elementwise_ops; // all but prelu and maxout
 extern const struct layer_ops layer_prelu_ops;
 extern const struct layer_ops layer_maxout_ops;
 extern const struct layer_ops layer_dropout_ops;

@@ -1,6 +1,6 @@
-/* trainer/layer_activation.c - the seven nonlinearities; their formulas are with the kernels.
+/* trainer/layer_activation.c - the nonlinearities; their formulas are with the kernels.
  *
- * Five are elementwise without parameters and have a derivative that is a function of the output.
+ * Most are elementwise without parameters; some of their derivatives need the input, some the output.
  * PReLU learns a slope a channel and needs its input.  Maxout takes k*c channels to c and needs to
  * know which piece won. */
 #include "base/err.h"
@@ -9,7 +9,7 @@
 
 enum { MAXOUT_PIECES_MAX = 256 }; // the winner is kept in a byte
 
-/* ---- sigmoid, tanh, relu, leaky_relu, elu ---- */
+/* ---- elementwise, without parameters ---- */
 
 static int same_shape(const struct layer_spec *spec, struct shape in, struct shape *out,
                       struct err *err) {
@@ -21,6 +21,7 @@ static int same_shape(const struct layer_spec *spec, struct shape in, struct sha
 
 static const float *elementwise_forward(struct layer *layer, const float *x,
                                         const struct pass *pass) {
+    layer->x = x;
     pass->kernels->activation_forward(layer->y, x, shape_len(layer->out) * (size_t)pass->N,
                                       &layer->spec.activation);
     return layer->y;
@@ -28,7 +29,8 @@ static const float *elementwise_forward(struct layer *layer, const float *x,
 
 static float *elementwise_backward(struct layer *layer, float *dy, float *dx,
                                    const struct pass *pass) {
-    pass->kernels->activation_backward(dx, dy, layer->y, shape_len(layer->out) * (size_t)pass->N,
+    pass->kernels->activation_backward(dx, dy, layer->x, layer->y,
+                                       shape_len(layer->out) * (size_t)pass->N,
                                        &layer->spec.activation);
     return dx;
 }

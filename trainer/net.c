@@ -239,3 +239,12 @@ void net_add_l2(struct net *net, double l2) {
         }
     }
 }
+
+void net_add_l1(struct net *net, double l1) {
+    for (int i = 0; i < net->tensor_count; i++) {
+        const struct net_tensor *tensor = &net->tensors[i];
+        if (tensor->decays) {
+            net->kernels->add_sign(tensor->grad, tensor->value, (float)l1, tensor->len);
+        }
+    }
+}

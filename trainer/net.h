@@ -94,5 +94,7 @@ const float *net_output(const struct net *net);
 
 /* Adds the gradient of l2 * sum of w^2 over the decaying tensors, 2 * l2 * w, to net_grads(). */
 void net_add_l2(struct net *net, double l2);
+/* Likewise of l1 * sum of |w|: l1 * sign(w), 0 where w is. */
+void net_add_l1(struct net *net, double l1);
 
 #endif

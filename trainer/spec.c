@@ -1,10 +1,20 @@
 #include "trainer/spec.h"
 
 const char *const activation_names[ACTIVATION_COUNT] = {
-    [ACTIVATION_SIGMOID] = "sigmoid", [ACTIVATION_TANH] = "tanh",
-    [ACTIVATION_RELU] = "relu",       [ACTIVATION_LEAKY_RELU] = "leaky_relu",
-    [ACTIVATION_ELU] = "elu",         [ACTIVATION_PRELU] = "prelu",
+    [ACTIVATION_SIGMOID] = "sigmoid",
+    [ACTIVATION_TANH] = "tanh",
+    [ACTIVATION_RELU] = "relu",
+    [ACTIVATION_LEAKY_RELU] = "leaky_relu",
+    [ACTIVATION_ELU] = "elu",
+    [ACTIVATION_PRELU] = "prelu",
     [ACTIVATION_MAXOUT] = "maxout",
+    [ACTIVATION_GELU] = "gelu",
+    [ACTIVATION_SILU] = "silu",
+    [ACTIVATION_SELU] = "selu",
+    [ACTIVATION_MISH] = "mish",
+    [ACTIVATION_SOFTPLUS] = "softplus",
+    [ACTIVATION_HARDSWISH] = "hardswish",
+    [ACTIVATION_RELU6] = "relu6",
 };
 
 const char *const init_names[INIT_COUNT] = {
@@ -15,6 +25,10 @@ const char *const init_names[INIT_COUNT] = {
     [INIT_XAVIER_NORMAL] = "xavier_normal",
     [INIT_HE_UNIFORM] = "he_uniform",
     [INIT_HE_NORMAL] = "he_normal",
+    [INIT_LECUN_UNIFORM] = "lecun_uniform",
+    [INIT_LECUN_NORMAL] = "lecun_normal",
+    [INIT_TRUNCATED_NORMAL] = "truncated_normal",
+    [INIT_CONSTANT] = "constant",
 };
 
 const char *const layer_names[LAYER_COUNT] = {
@@ -27,11 +41,13 @@ const char *const optimizer_names[OPTIMIZER_COUNT] = {
     [OPTIMIZER_SGD] = "sgd",           [OPTIMIZER_MOMENTUM] = "momentum",
     [OPTIMIZER_NESTEROV] = "nesterov", [OPTIMIZER_ADAGRAD] = "adagrad",
     [OPTIMIZER_RMSPROP] = "rmsprop",   [OPTIMIZER_ADAM] = "adam",
+    [OPTIMIZER_ADAMW] = "adamw",       [OPTIMIZER_ADAMAX] = "adamax",
+    [OPTIMIZER_NADAM] = "nadam",       [OPTIMIZER_ADADELTA] = "adadelta",
+    [OPTIMIZER_LION] = "lion",
 };
 
 const char *const schedule_names[SCHEDULE_COUNT] = {
-    [SCHEDULE_CONSTANT] = "constant",
-    [SCHEDULE_EXPONENTIAL] = "exponential",
-    [SCHEDULE_INVERSE] = "inverse",
-    [SCHEDULE_STEP] = "step",
+    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_EXPONENTIAL] = "exponential",
+    [SCHEDULE_INVERSE] = "inverse",   [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONE_CYCLE] = "one_cycle",
 };

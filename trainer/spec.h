@@ -23,6 +23,13 @@ enum activation_kind {
     ACTIVATION_ELU,
     ACTIVATION_PRELU,
     ACTIVATION_MAXOUT,
+    ACTIVATION_GELU,
+    ACTIVATION_SILU,
+    ACTIVATION_SELU,
+    ACTIVATION_MISH,
+    ACTIVATION_SOFTPLUS,
+    ACTIVATION_HARDSWISH,
+    ACTIVATION_RELU6,
     ACTIVATION_COUNT,
 };
 extern const char *const activation_names[ACTIVATION_COUNT]; // "sigmoid", "tanh", ...
@@ -43,13 +50,18 @@ enum init_kind {
     INIT_XAVIER_NORMAL,
     INIT_HE_UNIFORM,
     INIT_HE_NORMAL,
+    INIT_LECUN_UNIFORM,
+    INIT_LECUN_NORMAL,
+    INIT_TRUNCATED_NORMAL, // `std`, cut at 2 of it
+    INIT_CONSTANT,         // `value`
     INIT_COUNT,
 };
 extern const char *const init_names[INIT_COUNT];
 
 struct init_spec {
     enum init_kind kind;
-    double std;   // normal
+    double std;   // normal, truncated_normal
+    double value; // constant
     double bound; // uniform
     double gain;  // xavier: 1; he: sqrt(2)
 };
@@ -87,17 +99,26 @@ enum optimizer_kind {
     OPTIMIZER_ADAGRAD,
     OPTIMIZER_RMSPROP,
     OPTIMIZER_ADAM,
+    OPTIMIZER_ADAMW,
+    OPTIMIZER_ADAMAX,
+    OPTIMIZER_NADAM,
+    OPTIMIZER_ADADELTA,
+    OPTIMIZER_LION,
     OPTIMIZER_COUNT,
 };
 extern const char *const optimizer_names[OPTIMIZER_COUNT];
 
 struct optimizer_spec {
     enum optimizer_kind kind;
-    double lr;           // 0.01; adam 0.001
-    double momentum;     // momentum, nesterov: 0.9
-    double alpha;        // rmsprop: 0.99, the decay of the mean square
-    double beta1, beta2; // adam: 0.9, 0.999
-    double eps;          // adagrad 1e-10; rmsprop, adam 1e-8
+    double lr;             // 0.01; adam, adamw 0.001; adamax, nadam 0.002; adadelta 1; lion 1e-4
+    double momentum;       // momentum, nesterov: 0.9
+    double dampening;      // momentum: 0
+    double alpha;          // rmsprop: 0.99, the decay of the mean square
+    double rho;            // adadelta: 0.9, likewise
+    double beta1, beta2;   // adam and its kin: 0.9, 0.999; lion: 0.9, 0.99
+    double momentum_decay; // nadam: 0.004
+    double eps;            // adagrad 1e-10; adadelta 1e-6; others that have it 1e-8
+    double weight_decay;   // 0; adamw 0.01.  Of adamw and lion decoupled from the gradient
 };
 
 enum schedule_kind {
@@ -105,6 +126,8 @@ enum schedule_kind {
     SCHEDULE_EXPONENTIAL, // lr * exp(-k t)
     SCHEDULE_INVERSE,     // lr / (1 + k t)
     SCHEDULE_STEP,        // lr * gamma^floor(t / step_size)
+    SCHEDULE_COSINE,      // half a cosine from lr to eta_min
+    SCHEDULE_ONE_CYCLE,   // up to lr and down again, step by step
     SCHEDULE_COUNT,
 };
 extern const char *const schedule_names[SCHEDULE_COUNT];
@@ -112,9 +135,15 @@ extern const char *const schedule_names[SCHEDULE_COUNT];
 /* t is the number of complete epochs: 0 in the first. */
 struct schedule_spec {
     enum schedule_kind kind;
-    double k;      // exponential, inverse: 0.1
-    int step_size; // step: epochs, 10
-    double gamma;  // step: 0.1
+    double k;         // exponential, inverse: 0.1
+    int step_size;    // step: epochs, 10
+    double gamma;     // step: 0.1
+    int T_max;        // cosine: epochs from lr to eta_min; as a key 0, all of the training
+    double eta_min;   // cosine: 0
+    double pct_start; // one_cycle: 0.3, the share of the training that goes up
+    double div_factor, final_div_factor; // one_cycle: 25, 1e4
+    double warmup;                       // 0: epochs of linear warm-up
+    int epochs;                          // of the whole training, for one_cycle
 };
 
 #endif

@@ -261,7 +261,17 @@ static void training_release(struct training *t) {
 
 /* ---- an epoch ---- */
 
-static int train_batch(struct training *t, double lr, struct err *err) {
+static int batch_count(const struct training *t) {
+    return (t->set.train.count - 1) / t->batch.max + 1;
+}
+
+/* The rate of a batch of the epoch under way. */
+static double lr_of(const struct training *t, int step) {
+    return schedule_lr(&t->config->schedule, t->config->optimizer.lr, t->at.epoch, step,
+                       batch_count(t));
+}
+
+static int train_batch(struct training *t, struct err *err) {
     const struct config *config = t->config;
     uint32_t epoch = (uint32_t)t->at.epoch + 1; // streams count epochs as people do, from 1
     int first = t->at.step * t->batch.max, left = t->set.train.count - first;
@@ -278,10 +288,15 @@ static int train_batch(struct training *t, double lr, struct err *err) {
     if (config->l2 > 0) {
         net_add_l2(t->net, config->l2);
     }
+    if (config->l1 > 0) {
+        net_add_l1(t->net, config->l1);
+    }
     size_t params = net_param_count(t->net);
-    const float *grads = net_grads(t->net);
-    t->sums.grad_norm_sum += sqrt(kernels_get()->sum_squares(grads, params));
-    optim_step(&t->optim, net_params(t->net), grads, lr);
+    float *grads = net_grads(t->net);
+    double norm = sqrt(kernels_get()->sum_squares(grads, params));
+    t->sums.grad_norm_sum += norm;
+    optim_clip(grads, params, norm, config->clip_norm, config->clip_value);
+    optim_step(&t->optim, net_params(t->net), grads, lr_of(t, t->at.step));
 
     t->sums.loss_sum += stats.loss_sum;
     t->sums.correct += stats.correct;
@@ -290,12 +305,8 @@ static int train_batch(struct training *t, double lr, struct err *err) {
     return ERR_OK;
 }
 
-static int batch_count(const struct training *t) {
-    return (t->set.train.count - 1) / t->batch.max + 1;
-}
-
 /* The batches of the epoch under way that are still to do; ends early, with t->stopped. */
-static int train_batches(struct training *t, double lr, struct err *err) {
+static int train_batches(struct training *t, struct err *err) {
     uint32_t count = (uint32_t)t->set.train.count;
     for (uint32_t i = 0; i < count; i++) {
         t->order[i] = i;
@@ -310,13 +321,13 @@ static int train_batches(struct training *t, double lr, struct err *err) {
             t->stopped = true;
             return ERR_OK;
         }
-        rc = train_batch(t, lr, err);
+        rc = train_batch(t, err);
     }
     return rc;
 }
 
 /* Moves to the end of the epoch: its record, its checkpoint, its line, in this order. */
-static int close_epoch(struct training *t, const struct net_stats *val, double lr,
+static int close_epoch(struct training *t, const struct net_stats *val,
                        struct record_timing *timing, double started, struct err *err) {
     double samples = (double)t->sums.samples, val_samples = (double)val->samples;
     const struct record record = {
@@ -325,7 +336,7 @@ static int close_epoch(struct training *t, const struct net_stats *val, double l
         .train_accuracy = (double)t->sums.correct / samples,
         .val_loss = val->loss_sum / val_samples,
         .val_accuracy = (double)val->correct / val_samples,
-        .lr = lr,
+        .lr = lr_of(t, batch_count(t) - 1),
         .grad_norm = t->sums.grad_norm_sum / batch_count(t),
     };
     history_add(&t->history, &record);
@@ -344,9 +355,8 @@ static int close_epoch(struct training *t, const struct net_stats *val, double l
 
 static int run_epoch(struct training *t, struct err *err) {
     double started = now_seconds();
-    double lr = schedule_lr(&t->config->schedule, t->config->optimizer.lr, t->at.epoch);
     int64_t samples_before = t->sums.samples;
-    int rc = train_batches(t, lr, err);
+    int rc = train_batches(t, err);
     if (rc != ERR_OK || t->stopped) {
         return rc;
     }
@@ -364,7 +374,7 @@ static int run_epoch(struct training *t, struct err *err) {
         return err_set(err, ERR_DIVERGED, "the loss of the test images after epoch %d is %g",
                        t->at.epoch + 1, val.loss_sum / (double)val.samples);
     }
-    return close_epoch(t, &val, lr, &timing, started, err);
+    return close_epoch(t, &val, &timing, started, err);
 }
 
 /* ---- the whole ---- */

@@ -134,8 +134,16 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(adagrad)                                                                                     \
     X(rmsprop)                                                                                     \
     X(adam)                                                                                        \
+    X(momentum_damped)                                                                             \
+    X(adamax)                                                                                      \
+    X(nadam)                                                                                       \
+    X(adadelta)                                                                                    \
+    X(lion)                                                                                        \
     X(sum_squares)                                                                                 \
-    X(axpy)
+    X(axpy)                                                                                        \
+    X(scale)                                                                                       \
+    X(clamp)                                                                                       \
+    X(add_sign)
 
 /* Their prototypes, each of the type that its member points to. */
 #define X(name) extern __typeof__(*((struct kernels *)NULL)->name) KERNEL(name);

@@ -62,14 +62,15 @@ struct kernels {
     void (*avgpool_forward)(float *y, const float *x, const struct pool_shape *shape);
     void (*avgpool_backward)(float *dx, const float *dy, const struct pool_shape *shape);
 
-    /* Elementwise over n values (n a multiple of 16); y may be x.  sigmoid, tanh, relu, leaky_relu,
-     * elu only.  Within 1 ulp of exp, expm1 and tanh. */
+    /* Elementwise over n values (n a multiple of 16); y may be x.  Every kind but prelu and maxout.
+     * Within 1 ulp of exp, expm1, log1p and tanh, 1.5 of erfc. */
     void (*activation_forward)(float *y, const float *x, size_t n,
                                const struct activation_spec *spec);
-    /* dx from dy and from the output y alone: each of the five derivatives is a function of y, as
+    /* dx from dy, the input x and the output y of activation_forward.  gelu, silu, mish, softplus and
+     * hardswish read x and not y; the others y and not x, as their derivatives are functions of it as
      * long as negative_slope and alpha are not negative.  dx may be dy. */
-    void (*activation_backward)(float *dx, const float *dy, const float *y, size_t n,
-                                const struct activation_spec *spec);
+    void (*activation_backward)(float *dx, const float *dy, const float *x, const float *y,
+                                size_t n, const struct activation_spec *spec);
     /* slope (C), one a channel; x, y (C, M) with M = H*W*N.  dx may be dy. */
     void (*prelu_forward)(float *y, const float *x, const float *slope, int C, size_t M);
     void (*prelu_backward)(float *dx, float *dslope, const float *dy, const float *x,
@@ -109,11 +110,26 @@ struct kernels {
     void (*rmsprop)(float *w, const float *g, float *s, size_t n, float lr, float alpha, float eps);
     void (*adam)(float *w, const float *g, float *m, float *s, size_t n, float step_size,
                  float beta1, float beta2, float bias_correction2_sqrt, float eps);
+    void (*momentum_damped)(float *w, const float *g, float *v, size_t n, float lr, float momentum,
+                            float share); // of g that is added to v
+    void (*adamax)(float *w, const float *g, float *m, float *u, size_t n, float step_size,
+                   float beta1, float beta2, float eps);
+    void (*nadam)(float *w, const float *g, float *m, float *s, size_t n, float step_size_g,
+                  float step_size_m, float beta1, float beta2, float bias_correction2, float eps);
+    void (*adadelta)(float *w, const float *g, float *s, float *d, size_t n, float lr, float rho,
+                     float eps);
+    void (*lion)(float *w, const float *g, float *m, size_t n, float lr, float beta1, float beta2);
 
     /* sum of x^2 in double, in an order that depends on n alone: the same bits in every set */
     double (*sum_squares)(const float *x, size_t n);
     /* y += a * x */
     void (*axpy)(float *y, const float *x, float a, size_t n);
+    /* y *= a */
+    void (*scale)(float *y, float a, size_t n);
+    /* y = min(max(y, -limit), limit) */
+    void (*clamp)(float *y, float limit, size_t n);
+    /* y += a * sign(x), sign(0) = 0 */
+    void (*add_sign)(float *y, const float *x, float a, size_t n);
 };
 
 /* Floats of scratch that the three convolution kernels need for a shape, whatever the set. */

@@ -172,6 +172,20 @@ static double activation(double x, const struct activation_spec *spec) {
         return x < 0.0 ? (double)spec->negative_slope * x : x;
     case ACTIVATION_ELU:
         return x < 0.0 ? (double)spec->alpha * expm1(x) : x;
+    case ACTIVATION_GELU:
+        return x * erfc(-x / sqrt(2.0)) / 2.0;
+    case ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    case ACTIVATION_SELU:
+        return 1.0507009873554805 * (x < 0.0 ? 1.6732632423543772 * expm1(x) : x);
+    case ACTIVATION_MISH:
+        return x * tanh(log1p(exp(x)));
+    case ACTIVATION_SOFTPLUS:
+        return x > 100.0 ? x : log1p(exp(x));
+    case ACTIVATION_HARDSWISH:
+        return x <= -3.0 ? 0.0 : x >= 3.0 ? x : x * (x + 3.0) / 6.0;
+    case ACTIVATION_RELU6:
+        return x < 0.0 ? 0.0 : x > 6.0 ? 6.0 : x;
     default:
         return NAN;
     }
@@ -189,6 +203,21 @@ static double activation_slope(double x, const struct activation_spec *spec) {
         return x > 0.0 ? 1.0 : (double)spec->negative_slope;
     case ACTIVATION_ELU:
         return x > 0.0 ? 1.0 : (double)spec->alpha * exp(x);
+    case ACTIVATION_GELU:
+        return erfc(-x / sqrt(2.0)) / 2.0 +
+               x * exp(-x * x / 2.0) / sqrt(2.0 * 3.14159265358979323846);
+    case ACTIVATION_SILU:
+        return 1.0 / (1.0 + exp(-x)) + x * exp(-fabs(x)) / pow(1.0 + exp(-fabs(x)), 2.0);
+    case ACTIVATION_SELU:
+        return 1.0507009873554805 * (x > 0.0 ? 1.0 : 1.6732632423543772 * exp(x));
+    case ACTIVATION_MISH:
+        return tanh(log1p(exp(x))) + x / (1.0 + exp(-x)) / pow(cosh(log1p(exp(x))), 2.0);
+    case ACTIVATION_SOFTPLUS:
+        return 1.0 / (1.0 + exp(-x));
+    case ACTIVATION_HARDSWISH:
+        return x < -3.0 ? 0.0 : x > 3.0 ? 1.0 : (2.0 * x + 3.0) / 6.0;
+    case ACTIVATION_RELU6:
+        return x > 0.0 && x < 6.0 ? 1.0 : 0.0;
     default:
         return NAN;
     }
@@ -338,6 +367,75 @@ void reference_adam(double *w, const float *g, double *m, double *s, size_t n, d
         m[i] = beta1 * m[i] + (1.0 - beta1) * (double)g[i];
         s[i] = beta2 * s[i] + (1.0 - beta2) * (double)g[i] * (double)g[i];
         w[i] -= step_size * m[i] / (sqrt(s[i]) / bias_correction2_sqrt + eps);
+    }
+}
+
+void reference_momentum_damped(double *w, const float *g, double *v, size_t n, double lr,
+                               double momentum, double share) {
+    for (size_t i = 0; i < n; i++) {
+        v[i] = momentum * v[i] + share * (double)g[i];
+        w[i] -= lr * v[i];
+    }
+}
+
+void reference_adamax(double *w, const float *g, double *m, double *u, size_t n, double step_size,
+                      double beta1, double beta2, double eps) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = beta1 * m[i] + (1.0 - beta1) * (double)g[i];
+        u[i] = fmax(beta2 * u[i], fabs((double)g[i]) + eps);
+        w[i] -= step_size * m[i] / u[i];
+    }
+}
+
+void reference_nadam(double *w, const float *g, double *m, double *s, size_t n, double step_size_g,
+                     double step_size_m, double beta1, double beta2, double bias_correction2,
+                     double eps) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = beta1 * m[i] + (1.0 - beta1) * (double)g[i];
+        s[i] = beta2 * s[i] + (1.0 - beta2) * (double)g[i] * (double)g[i];
+        const double divisor = sqrt(s[i] / bias_correction2) + eps;
+        w[i] -= step_size_g * (double)g[i] / divisor;
+        w[i] -= step_size_m * m[i] / divisor;
+    }
+}
+
+void reference_adadelta(double *w, const float *g, double *s, double *d, size_t n, double lr,
+                        double rho, double eps) {
+    for (size_t i = 0; i < n; i++) {
+        s[i] = rho * s[i] + (1.0 - rho) * (double)g[i] * (double)g[i];
+        const double delta = sqrt((d[i] + eps) / (s[i] + eps)) * (double)g[i];
+        d[i] = rho * d[i] + (1.0 - rho) * delta * delta;
+        w[i] -= lr * delta;
+    }
+}
+
+static double sign(double x) {
+    return (double)((x > 0.0) - (x < 0.0));
+}
+
+void reference_lion(double *w, const float *g, double *m, size_t n, double lr, double beta1,
+                    double beta2) {
+    for (size_t i = 0; i < n; i++) {
+        w[i] -= lr * sign(beta1 * m[i] + (1.0 - beta1) * (double)g[i]);
+        m[i] = beta2 * m[i] + (1.0 - beta2) * (double)g[i];
+    }
+}
+
+void reference_scale(double *y, double a, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] *= a;
+    }
+}
+
+void reference_clamp(double *y, double limit, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = fmax(fmin(y[i], limit), -limit);
+    }
+}
+
+void reference_add_sign(double *y, const float *x, double a, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] += a * sign((double)x[i]);
     }
 }
 

@@ -30,7 +30,7 @@ void reference_avgpool_backward(double *dx, const float *dy, const struct pool_s
 
 void reference_activation_forward(double *y, const float *x, size_t n,
                                   const struct activation_spec *spec);
-/* From the input, as the derivative is defined; the kernel has the output alone. */
+/* From the input, as the derivative is defined; some kernels go by the output. */
 void reference_activation_backward(double *dx, const float *dy, const float *x, size_t n,
                                    const struct activation_spec *spec);
 void reference_prelu_forward(double *y, const float *x, const float *slope, int C, size_t M);
@@ -57,7 +57,22 @@ void reference_rmsprop(double *w, const float *g, double *s, size_t n, double lr
 void reference_adam(double *w, const float *g, double *m, double *s, size_t n, double step_size,
                     double beta1, double beta2, double bias_correction2_sqrt, double eps);
 
+void reference_momentum_damped(double *w, const float *g, double *v, size_t n, double lr,
+                               double momentum, double share);
+void reference_adamax(double *w, const float *g, double *m, double *u, size_t n, double step_size,
+                      double beta1, double beta2, double eps);
+void reference_nadam(double *w, const float *g, double *m, double *s, size_t n, double step_size_g,
+                     double step_size_m, double beta1, double beta2, double bias_correction2,
+                     double eps);
+void reference_adadelta(double *w, const float *g, double *s, double *d, size_t n, double lr,
+                        double rho, double eps);
+void reference_lion(double *w, const float *g, double *m, size_t n, double lr, double beta1,
+                    double beta2);
+
 double reference_sum_squares(const float *x, size_t n);
 void reference_axpy(double *y, const float *x, double a, size_t n);
+void reference_scale(double *y, double a, size_t n);
+void reference_clamp(double *y, double limit, size_t n);
+void reference_add_sign(double *y, const float *x, double a, size_t n);
 
 #endif

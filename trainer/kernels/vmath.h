@@ -1,5 +1,5 @@
-/* trainer/kernels/vmath.h - exp and its relatives over a vector, within 1 ulp, from SLEEF (Shibata,
- * Petrogalli 2020).
+/* trainer/kernels/vmath.h - exp and its relatives over a vector, within 1 ulp (erfc 1.5), from
+ * SLEEF (Shibata, Petrogalli 2020).
  *
  * The function is named for its instruction set, not left to SLEEF's own dispatch: so one set gives
  * the same bits on every processor that runs it.  Private to this folder. */
@@ -11,11 +11,14 @@
 #include <sleef.h>
 
 #if defined __AVX512F__
-#define VMATH(name) Sleef_##name##f16_u10avx512f
+#define VMATH(name)     Sleef_##name##f16_u10avx512f
+#define VMATH_U15(name) Sleef_##name##f16_u15avx512f
 #elif defined __AVX2__
-#define VMATH(name) Sleef_##name##f8_u10avx2
+#define VMATH(name)     Sleef_##name##f8_u10avx2
+#define VMATH_U15(name) Sleef_##name##f8_u15avx2
 #elif defined __SSE4_1__
-#define VMATH(name) Sleef_##name##f4_u10sse4
+#define VMATH(name)     Sleef_##name##f4_u10sse4
+#define VMATH_U15(name) Sleef_##name##f4_u15sse4
 #else
 #define VMATH_BY_LANE
 #endif
@@ -32,7 +35,16 @@ KERNEL_INLINE vec vec_expm1(vec x) {
 KERNEL_INLINE vec vec_tanh(vec x) {
     return VMATH(tanh)(x);
 }
+
+KERNEL_INLINE vec vec_log1p(vec x) {
+    return VMATH(log1p)(x);
+}
+
+KERNEL_INLINE vec vec_erfc(vec x) {
+    return VMATH_U15(erfc)(x);
+}
 #undef VMATH
+#undef VMATH_U15
 #else
 KERNEL_INLINE vec vec_exp(vec x) {
     for (int i = 0; i < LANES; i++) {
@@ -51,6 +63,20 @@ KERNEL_INLINE vec vec_expm1(vec x) {
 KERNEL_INLINE vec vec_tanh(vec x) {
     for (int i = 0; i < LANES; i++) {
         x[i] = Sleef_tanhf_u10(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE vec vec_log1p(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_log1pf_u10(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE vec vec_erfc(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_erfcf_u15(x[i]);
     }
     return x;
 }

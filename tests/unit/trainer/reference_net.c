@@ -192,6 +192,38 @@ static double activate(const struct activation_spec *spec, double x, double slop
         f = x > 0.0 ? x : (double)spec->alpha * (exp(x) - 1.0);
         d = x > 0.0 ? 1.0 : (double)spec->alpha * exp(x);
         break;
+    case ACTIVATION_GELU:
+        d = (1.0 + erf(x / sqrt(2.0))) / 2.0;
+        f = x * d;
+        d += x * exp(-x * x / 2.0) / sqrt(2.0 * acos(-1.0));
+        break;
+    case ACTIVATION_SILU:
+        d = 1.0 / (1.0 + exp(-x));
+        f = x * d;
+        d += f * (1.0 - d);
+        break;
+    case ACTIVATION_SELU:
+        f = 1.0507009873554805 * (x > 0.0 ? x : 1.6732632423543772 * (exp(x) - 1.0));
+        d = 1.0507009873554805 * (x > 0.0 ? 1.0 : 1.6732632423543772 * exp(x));
+        break;
+    case ACTIVATION_MISH:
+        d = tanh(log(1.0 + exp(x)));
+        f = x * d;
+        d += x * (1.0 - d * d) / (1.0 + exp(-x));
+        break;
+    case ACTIVATION_SOFTPLUS:
+        f = log(1.0 + exp(x));
+        d = 1.0 / (1.0 + exp(-x));
+        break;
+    case ACTIVATION_HARDSWISH:
+        d = fmin(fmax(x + 3.0, 0.0), 6.0) / 6.0;
+        f = x * d;
+        d += x > -3.0 && x < 3.0 ? x / 6.0 : 0.0;
+        break;
+    case ACTIVATION_RELU6:
+        f = fmin(fmax(x, 0.0), 6.0);
+        d = x > 0.0 && x < 6.0 ? 1.0 : 0.0;
+        break;
     case ACTIVATION_PRELU:
         d = x > 0.0 ? 1.0 : slope;
         f = d * x;

@@ -259,6 +259,13 @@ static void identities_are_one_for_all_spellings(void **state) {
           "{\"dataset\": {\"test\": 0, \"train\": 512.0, \"name\": \"fashion-mnist\"}}"}},
         {"{\"model\":\"mlp\"}", {"{\"model\": \"mlp\"}", "{\"model\": \"mlp\", \"dropout\": 0.2}"}},
         {"{\"dropout\":0,\"model\":\"mlp\"}", {"{\"dropout\": 0, \"model\": \"mlp\"}"}},
+        {"{\"epochs\":5,\"schedule\":\"cosine\"}", // it ends with the training
+         {"{\"schedule\": \"cosine\", \"epochs\": 5}",
+          "{\"epochs\": 5, \"schedule\": {\"T_max\": 0, \"name\": \"cosine\"}}"}},
+        {"{\"schedule\":{\"T_max\":7,\"name\":\"cosine\"}}",
+         {"{\"schedule\": {\"name\": \"cosine\", \"T_max\": 7}, \"epochs\": 5}"}},
+        {"{\"optimizer\":\"adamw\"}",
+         {"{\"optimizer\": {\"name\": \"adamw\", \"weight_decay\": 0.01}, \"clip_norm\": 0}"}},
         {"{\"activation\":\"leaky_relu\",\"init\":{\"name\":\"normal\",\"std\":0.02}}",
          {"{\"init\": {\"std\": 2e-2, \"name\": \"normal\"}, \"activation\": {\"name\": "
           "\"leaky_relu\", \"negative_slope\": 0.01}}"}},

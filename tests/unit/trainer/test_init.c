@@ -32,6 +32,8 @@ static const struct distribution {
     {{.kind = INIT_HE_UNIFORM, .gain = 1.4142135623730951},
      true,
      0.173205080756888}, // sqrt(6 / 200)
+    {{.kind = INIT_LECUN_NORMAL}, false, 0.0707106781186548},
+    {{.kind = INIT_LECUN_UNIFORM}, true, 0.122474487139159}, // sqrt(3 / 200)
 };
 enum { DISTRIBUTIONS = sizeof distributions / sizeof *distributions };
 
@@ -268,6 +270,31 @@ static void tensors_and_seeds_draw_from_unrelated_streams(void **state) {
     net_free(other);
 }
 
+static void truncated_normal_ends_at_two_sigma_and_is_narrower_for_it(void **state) {
+    (void)state;
+    const struct init_spec spec = {.kind = INIT_TRUNCATED_NORMAL, .std = 0.5};
+    float *w = draw(&spec, 40);
+    float most = 0.0f;
+    for (int i = 0; i < DRAWS; i++) {
+        most = fmaxf(most, fabsf(w[i]));
+    }
+    assert_true(most <= 1.0f && most > 0.999f);
+    CHECK_NEAR(moment(w, DRAWS, 1), 0.0, 5.0 * 0.44 / sqrt(DRAWS));
+    // variance 1 - 4 phi(2) / (2 Phi(2) - 1) = 0.7737413 of an untruncated one
+    CHECK_NEAR(moment(w, DRAWS, 2) / 0.25, 0.7737413, 5.0 * 1.2 / sqrt(DRAWS));
+    free(w);
+}
+
+static void a_constant_is_everywhere(void **state) {
+    (void)state;
+    const struct init_spec spec = {.kind = INIT_CONSTANT, .value = -0.25};
+    float *w = draw(&spec, 41);
+    for (int i = 0; i < DRAWS; i++) {
+        assert_true(w[i] == -0.25f);
+    }
+    free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_those_of_the_distribution),
@@ -275,6 +302,8 @@ int main(void) {
         cmocka_unit_test(uniform_draws_reach_their_bounds_and_stay_within),
         cmocka_unit_test(normal_draws_have_tails),
         cmocka_unit_test(zeros_are_zeros),
+        cmocka_unit_test(truncated_normal_ends_at_two_sigma_and_is_narrower_for_it),
+        cmocka_unit_test(a_constant_is_everywhere),
         cmocka_unit_test(fans_are_counted_as_in_pytorch),
         cmocka_unit_test(biases_start_at_zero_and_slopes_at_their_own_value),
         cmocka_unit_test(same_seed_gives_the_same_bits_and_another_seed_others),

@@ -92,6 +92,64 @@ static void adam(const struct kernels *set, struct run *r, const float *g, int s
                    (double)correction, 0x1p-10);
 }
 
+static void momentum_damped(const struct kernels *set, struct run *r, const float *g, int step) {
+    (void)step;
+    set->momentum_damped(r->w + 1, g, r->m + 1, LEN, 0.125f, 0.875f, 0.25f);
+    reference_momentum_damped(r->w_ + 1, g, r->m_ + 1, LEN, 0.125, 0.875, 0.25);
+}
+
+static void adamax(const struct kernels *set, struct run *r, const float *g, int step) {
+    const float step_size = (float)(0.0625 / (1.0 - pow(0.875, step)));
+    set->adamax(r->w + 1, g, r->m + 1, r->s + 1, LEN, step_size, 0.875f, 0.9375f, 0x1p-10f);
+    reference_adamax(r->w_ + 1, g, r->m_ + 1, r->s_ + 1, LEN, (double)step_size, 0.875, 0.9375,
+                     0x1p-10);
+}
+
+static void nadam(const struct kernels *set, struct run *r, const float *g, int step) {
+    const float correction = (float)(1.0 - pow(0.9375, step));
+    set->nadam(r->w + 1, g, r->m + 1, r->s + 1, LEN, 0.0625f, 0.125f, 0.875f, 0.9375f, correction,
+               0x1p-10f);
+    reference_nadam(r->w_ + 1, g, r->m_ + 1, r->s_ + 1, LEN, 0.0625, 0.125, 0.875, 0.9375,
+                    (double)correction, 0x1p-10);
+}
+
+static void adadelta(const struct kernels *set, struct run *r, const float *g, int step) {
+    (void)step;
+    set->adadelta(r->w + 1, g, r->s + 1, r->m + 1, LEN, 0.5f, 0.875f, 0x1p-10f);
+    reference_adadelta(r->w_ + 1, g, r->s_ + 1, r->m_ + 1, LEN, 0.5, 0.875, 0x1p-10);
+}
+
+static void lion(const struct kernels *set, struct run *r, const float *g, int step) {
+    (void)step;
+    set->lion(r->w + 1, g, r->m + 1, LEN, 0.125f, 0.875f, 0.9375f);
+    reference_lion(r->w_ + 1, g, r->m_ + 1, LEN, 0.125, 0.875, 0.9375);
+}
+
+/* The three in-place operations on a gradient, as if they were a rule. */
+static void in_place(const struct kernels *set, struct run *r, const float *g, int step) {
+    (void)step;
+    set->add_sign(r->w + 1, g, 0.375f, LEN);
+    reference_add_sign(r->w_ + 1, g, 0.375, LEN);
+    set->scale(r->w + 1, 0.875f, LEN);
+    reference_scale(r->w_ + 1, 0.875, LEN);
+    set->clamp(r->w + 1, 0.75f, LEN);
+    reference_clamp(r->w_ + 1, 0.75, LEN);
+}
+
+static void a_nan_gets_through_every_operation(void **state) {
+    (void)state;
+    EACH_SET(set) {
+        float w = 1.0f, m = 0.0f, s = 0.0f, g = NAN;
+        set->lion(&w, &g, &m, 1, 0.1f, 0.9f, 0.99f);
+        assert_true(isnan(w) && isnan(m));
+        w = 1.0f, m = 0.0f;
+        set->adamax(&w, &g, &m, &s, 1, 0.1f, 0.9f, 0.999f, 1e-8f);
+        assert_true(isnan(w) && isnan(m) && isnan(s));
+        set->clamp(&g, 1.0f, 1);
+        assert_true(isnan(g));
+    }
+}
+
 static void update_rules_match_their_formulas(void **state) {
     (void)state;
     check_rule("sgd", sgd);
@@ -100,6 +158,12 @@ static void update_rules_match_their_formulas(void **state) {
     check_rule("adagrad", adagrad);
     check_rule("rmsprop", rmsprop);
     check_rule("adam", adam);
+    check_rule("momentum_damped", momentum_damped);
+    check_rule("adamax", adamax);
+    check_rule("nadam", nadam);
+    check_rule("adadelta", adadelta);
+    check_rule("lion", lion);
+    check_rule("add_sign, scale, clamp", in_place);
 }
 
 static void a_zero_gradient_moves_nothing(void **state) {
@@ -191,6 +255,7 @@ static void the_best_set_is_first_and_the_environment_pins_another(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(update_rules_match_their_formulas),
+        cmocka_unit_test(a_nan_gets_through_every_operation),
         cmocka_unit_test(a_zero_gradient_moves_nothing),
         cmocka_unit_test(sum_of_squares_has_the_same_bits_in_every_set),
         cmocka_unit_test(sum_of_squares_sees_a_nan_in_any_place),

@@ -254,6 +254,13 @@ ACTIVATION_TEST(leaky_relu_has_the_gradient_of_its_definition, LEAKY_RELU)
 ACTIVATION_TEST(elu_has_the_gradient_of_its_definition, ELU)
 ACTIVATION_TEST(prelu_has_the_gradient_of_its_definition, PRELU)
 ACTIVATION_TEST(maxout_has_the_gradient_of_its_definition, MAXOUT)
+ACTIVATION_TEST(gelu_has_the_gradient_of_its_definition, GELU)
+ACTIVATION_TEST(silu_has_the_gradient_of_its_definition, SILU)
+ACTIVATION_TEST(selu_has_the_gradient_of_its_definition, SELU)
+ACTIVATION_TEST(mish_has_the_gradient_of_its_definition, MISH)
+ACTIVATION_TEST(softplus_has_the_gradient_of_its_definition, SOFTPLUS)
+ACTIVATION_TEST(hardswish_has_the_gradient_of_its_definition, HARDSWISH)
+ACTIVATION_TEST(relu6_has_the_gradient_of_its_definition, RELU6)
 
 static void prelu_learns_also_as_the_first_layer(void **state) {
     (void)state;
@@ -351,6 +358,13 @@ int main(void) {
         cmocka_unit_test(elu_has_the_gradient_of_its_definition),
         cmocka_unit_test(prelu_has_the_gradient_of_its_definition),
         cmocka_unit_test(maxout_has_the_gradient_of_its_definition),
+        cmocka_unit_test(gelu_has_the_gradient_of_its_definition),
+        cmocka_unit_test(silu_has_the_gradient_of_its_definition),
+        cmocka_unit_test(selu_has_the_gradient_of_its_definition),
+        cmocka_unit_test(mish_has_the_gradient_of_its_definition),
+        cmocka_unit_test(softplus_has_the_gradient_of_its_definition),
+        cmocka_unit_test(hardswish_has_the_gradient_of_its_definition),
+        cmocka_unit_test(relu6_has_the_gradient_of_its_definition),
         cmocka_unit_test(prelu_learns_also_as_the_first_layer),
         cmocka_unit_test(dropout_has_the_gradient_of_its_mask),
         cmocka_unit_test(whole_network_has_the_gradient_of_its_definition),

@@ -13,7 +13,11 @@ static struct optimizer_spec spec_of(enum optimizer_kind kind) {
                                    .alpha = 0.99,
                                    .beta1 = 0.9,
                                    .beta2 = 0.999,
-                                   .eps = kind == OPTIMIZER_ADAGRAD ? 1e-10 : 1e-8};
+                                   .rho = 0.9,
+                                   .momentum_decay = 0.004,
+                                   .eps = kind == OPTIMIZER_ADAGRAD    ? 1e-10
+                                          : kind == OPTIMIZER_ADADELTA ? 1e-6
+                                                                       : 1e-8};
 }
 
 /* ---- against numbers computed elsewhere ---- */
@@ -85,6 +89,14 @@ struct scalar {
     double w, m, v;
 };
 
+static double nadam_mu(int t) {
+    return 0.9 * (1.0 - 0.5 * pow(0.96, t * 0.004));
+}
+
+static double nadam_product(int t) {
+    return t == 0 ? 1.0 : nadam_mu(t) * nadam_product(t - 1);
+}
+
 static void scalar_step(struct scalar *p, enum optimizer_kind kind, double g, double lr, int t) {
     switch (kind) {
     case OPTIMIZER_SGD:
@@ -108,6 +120,35 @@ static void scalar_step(struct scalar *p, enum optimizer_kind kind, double g, do
         p->v = 0.999 * p->v + (1.0 - 0.999) * pow(g, 2.0);
         p->w -= lr * (p->m / (1.0 - pow(0.9, t))) / (sqrt(p->v / (1.0 - pow(0.999, t))) + 1e-8);
         break;
+    case OPTIMIZER_ADAMW: // without decay; with it below
+        scalar_step(p, OPTIMIZER_ADAM, g, lr, t);
+        break;
+    case OPTIMIZER_ADAMAX:
+        p->m = 0.9 * p->m + (1.0 - 0.9) * g;
+        p->v = fmax(0.999 * p->v, fabs(g) + 1e-8);
+        p->w -= lr / (1.0 - pow(0.9, t)) * p->m / p->v;
+        break;
+    case OPTIMIZER_NADAM:
+        p->m = 0.9 * p->m + (1.0 - 0.9) * g;
+        p->v = 0.999 * p->v + (1.0 - 0.999) * pow(g, 2.0);
+        p->w -= lr *
+                (nadam_mu(t + 1) * p->m / (1.0 - nadam_product(t + 1)) +
+                 (1.0 - nadam_mu(t)) * g / (1.0 - nadam_product(t))) /
+                (sqrt(p->v / (1.0 - pow(0.999, t))) + 1e-8);
+        break;
+    case OPTIMIZER_ADADELTA: {
+        p->v = 0.9 * p->v + (1.0 - 0.9) * pow(g, 2.0);
+        const double delta = sqrt(p->m + 1e-6) / sqrt(p->v + 1e-6) * g;
+        p->m = 0.9 * p->m + (1.0 - 0.9) * pow(delta, 2.0);
+        p->w -= lr * delta;
+        break;
+    }
+    case OPTIMIZER_LION: {
+        const double c = 0.9 * p->m + (1.0 - 0.9) * g;
+        p->w -= lr * (double)((c > 0.0) - (c < 0.0));
+        p->m = 0.999 * p->m + (1.0 - 0.999) * g;
+        break;
+    }
     case OPTIMIZER_COUNT:
         break;
     }
@@ -227,6 +268,63 @@ static void no_gradient_moves_no_weight(void **state) {
     }
 }
 
+/* ---- decay and clipping ---- */
+
+static void coupled_decay_is_a_gradient_and_decoupled_decay_a_factor(void **state) {
+    (void)state;
+    static const struct {
+        enum optimizer_kind kind;
+        double lr, w;
+    } cases[] = {
+        {OPTIMIZER_SGD, 0.5, 2.0 - 0.5 * (1.0 + 0.25 * 2.0)},
+        {OPTIMIZER_ADAM, 0.5, 2.0 - 0.5},          // Adam's first step hides any scale
+        {OPTIMIZER_ADAMW, 0.5, 2.0 * 0.875 - 0.5}, // 1 - 0.5 * 0.25
+        {OPTIMIZER_LION, 0.5, 2.0 * 0.875 - 0.5},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct optimizer_spec spec = spec_of(cases[k].kind);
+        spec.weight_decay = 0.25;
+        const float g = 1.0f;
+        float w = 2.0f;
+        struct optim optim;
+        optim_init(&optim, &spec, 1);
+        optim_step(&optim, &w, &g, cases[k].lr);
+        CHECK_NEAR((double)w, cases[k].w, 1e-6);
+        optim_release(&optim);
+    }
+}
+
+static void dampening_spares_the_first_gradient(void **state) {
+    (void)state;
+    struct optimizer_spec spec = spec_of(OPTIMIZER_MOMENTUM);
+    spec.momentum = 0.5;
+    spec.dampening = 0.75;
+    static const double w_after[] = {-1.0, -1.75, -2.375}; // v = 1, 0.75, 0.625
+    const float g = 1.0f;
+    float w = 0.0f;
+    struct optim optim;
+    optim_init(&optim, &spec, 1);
+    for (int t = 0; t < 3; t++) {
+        optim_step(&optim, &w, &g, 1.0);
+        CHECK_NEAR((double)w, w_after[t], 0.0);
+    }
+    optim_release(&optim);
+}
+
+static void clipping_by_norm_keeps_the_direction_and_by_value_does_not(void **state) {
+    (void)state;
+    float g[2] = {3.0f, -4.0f};
+    optim_clip(g, 2, 5.0, 10.0, 0.0); // short enough
+    CHECK_NEAR((double)g[0], 3.0, 0.0);
+    optim_clip(g, 2, 5.0, 0.0, 3.5);
+    CHECK_NEAR((double)g[0], 3.0, 0.0);
+    CHECK_NEAR((double)g[1], -3.5, 0.0);
+    float h[2] = {3.0f, -4.0f};
+    optim_clip(h, 2, 5.0, 2.5, 1.75); // to 1.5, -2, then the second alone
+    CHECK_NEAR((double)h[0], 1.5, 1e-6);
+    CHECK_NEAR((double)h[1], -1.75, 0.0);
+}
+
 /* ---- state, as checkpoints see it ---- */
 
 static void slots_have_the_names_of_pytorch(void **state) {
@@ -242,6 +340,11 @@ static void slots_have_the_names_of_pytorch(void **state) {
         {OPTIMIZER_ADAGRAD, 1, {"sum"}},
         {OPTIMIZER_RMSPROP, 1, {"square_avg"}},
         {OPTIMIZER_ADAM, 2, {"exp_avg", "exp_avg_sq"}},
+        {OPTIMIZER_ADAMW, 2, {"exp_avg", "exp_avg_sq"}},
+        {OPTIMIZER_ADAMAX, 2, {"exp_avg", "exp_inf"}},
+        {OPTIMIZER_NADAM, 2, {"exp_avg", "exp_avg_sq"}},
+        {OPTIMIZER_ADADELTA, 2, {"square_avg", "acc_delta"}},
+        {OPTIMIZER_LION, 1, {"exp_avg"}},
     };
     assert_int_equal(sizeof expected / sizeof *expected, OPTIMIZER_COUNT);
     for (int k = 0; k < OPTIMIZER_COUNT; k++) {
@@ -296,6 +399,9 @@ int main(void) {
         cmocka_unit_test(first_step_of_adam_is_the_rate_whatever_the_gradient),
         cmocka_unit_test(adam_stays_finite_with_a_decay_that_rounds_to_one),
         cmocka_unit_test(no_gradient_moves_no_weight),
+        cmocka_unit_test(coupled_decay_is_a_gradient_and_decoupled_decay_a_factor),
+        cmocka_unit_test(dampening_spares_the_first_gradient),
+        cmocka_unit_test(clipping_by_norm_keeps_the_direction_and_by_value_does_not),
         cmocka_unit_test(slots_have_the_names_of_pytorch),
         cmocka_unit_test(slots_and_step_count_are_the_whole_state),
     };
