@@ -240,7 +240,7 @@ int cmd_run(int argc, char **argv) {
     }
     plan_release(&plan);
     sweep_release(&sweep);
-    if (store_close(store, &err) != ERR_OK) {
+    if (store_close(store, &err) != ERR_OK && status != EXIT_STORAGE) { // as a rule, told already
         status = cmd_fail(&err);
     }
     (void)close(lock_fd); // releases the folder; nothing was written through it

@@ -244,6 +244,7 @@ int store_close(struct store *store, struct err *err) {
     store_rollback(store);
     for (int i = 0; i < STMT_COUNT; i++) {
         (void)sqlite3_finalize(store->stmt[i]); // repeats an earlier failure
+        store->stmt[i] = NULL; // a checkpoint that fails rolls back, and looks here
     }
     int rc = store->mode == STORE_WRITE && !store->dead ? checkpoint(store, err) : ERR_OK;
     int closed = sqlite3_close(store->db);

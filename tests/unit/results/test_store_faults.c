@@ -201,6 +201,19 @@ static void a_full_disk_rolls_back_and_can_be_tried_again(void **state) {
     expect_shell(f, "SELECT epoch, metric, value FROM curves;", "1|a|1.0\n2|c|3.0\n2|b|2.0\n");
 }
 
+static void closing_on_a_full_disk_fails_and_loses_nothing(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    epoch(f, 1, 1, 1, "a 1");
+    disk.fail_write = SQLITE_FULL; // the write-ahead log cannot be moved into the file
+    expect_code(f, store_close(f->store, &f->err), ERR_FULL);
+    f->store = NULL;
+    disk.fail_write = 0;
+    fixture_open(f);
+    expect_shell(f, "SELECT epoch, metric, value FROM curves; PRAGMA integrity_check;",
+                 "1|a|1.0\nok\n");
+}
+
 static void a_limit_of_pages_fails_inside_the_transaction(void **state) {
     struct fixture *f = *state;
     one_running_trial(f, 3);
@@ -256,6 +269,7 @@ int main(void) {
         WITH_DISK(a_failed_sync_ends_the_use_of_the_connection),
         WITH_DISK(a_failed_write_ends_the_use_of_the_connection),
         WITH_DISK(a_full_disk_rolls_back_and_can_be_tried_again),
+        WITH_DISK(closing_on_a_full_disk_fails_and_loses_nothing),
         WITH_DISK(a_limit_of_pages_fails_inside_the_transaction),
         WITH_DISK(the_writer_waits_for_a_lock),
     };
