@@ -135,7 +135,8 @@ static void print_answer(struct store *store, const struct sweep *sweep,
     struct compare compare = {0};
     const struct options plain = {.format = TABLE_TEXT};
     int64_t before = plan->count[PLAN_DONE], now = result->complete;
-    fprintf(stderr, "%lld trials complete", (long long)(before + now));
+    fprintf(stderr, "%lld trial%s complete", (long long)(before + now),
+            before + now == 1 ? "" : "s");
     if (before > 0 && now > 0) {
         fprintf(stderr, ", %lld of them", (long long)now);
     }

@@ -148,6 +148,18 @@ static void put_counts(FILE *out, const struct run_view *view) {
             (long long)view->total);
 }
 
+/* ": diverged: loss is nan", ": exit status 3" (which the word "exit" before it would only repeat) */
+static void put_reason(const struct run_event *event) {
+    const char *reason = event->reason == NULL ? "" : event->reason;
+    if (event->message == NULL || event->message[0] == '\0') {
+        fprintf(stderr, ": %s", reason);
+    } else if (strncmp(event->message, reason, strlen(reason)) == 0) {
+        fprintf(stderr, ": %s", event->message);
+    } else {
+        fprintf(stderr, ": %s: %s", reason, event->message);
+    }
+}
+
 static void line_ended(const struct run_event *event, const struct run_view *view) {
     const struct run_slot_view *slot = &view->slots[event->slot];
     char number[NUM_TEXT_MAX] = "-";
@@ -157,9 +169,8 @@ static void line_ended(const struct run_event *event, const struct run_view *vie
     put_counts(stderr, view);
     fprintf(stderr, "#%lld %s  %s", (long long)event->trial, event->label,
             trial_status_names[event->status]);
-    if (event->reason != NULL && event->status == TRIAL_FAILED) {
-        fprintf(stderr, ": %s%s%s", event->reason, event->message == NULL ? "" : ": ",
-                event->message == NULL ? "" : event->message);
+    if (event->status == TRIAL_FAILED) {
+        put_reason(event);
     }
     fprintf(stderr, "  %s %s  epoch %d  %.1f s\n", view->sweep->metric, number, slot->epoch,
             event->seconds);
@@ -173,10 +184,11 @@ static void line_died(const struct run_event *event) {
 }
 
 static void line_failed(const struct run_event *event) {
-    fprintf(stderr, "%s#%lld %s  failed: %s%s%s%s   (besom log %lld)\n",
-            term_style(stderr, TERM_RED), (long long)event->trial, event->label, event->reason,
-            event->message == NULL ? "" : ": ", event->message == NULL ? "" : event->message,
-            term_style(stderr, TERM_RESET), (long long)event->trial);
+    fprintf(stderr, "%s#%lld %s  failed", term_style(stderr, TERM_RED), (long long)event->trial,
+            event->label);
+    put_reason(event);
+    fprintf(stderr, "%s   (besom log %lld)\n", term_style(stderr, TERM_RESET),
+            (long long)event->trial);
 }
 
 static void line_status(const struct run_view *view) {
