@@ -403,6 +403,17 @@ static bool is_listed_at(const struct listing *list, struct position at) {
     return false;
 }
 
+/* A removal that a power cut undoes would leave a finished trial with a file too many for good. */
+static int sync_folder(const char *dir, struct err *err) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_io(err, errno, "open folder %s", dir);
+    }
+    int rc = fsync(fd) == 0 ? ERR_OK : err_io(err, errno, "fsync folder %s", dir);
+    (void)close(fd); // nothing was written through it
+    return rc;
+}
+
 int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
                      struct err *err) {
     struct listing list = {0};
@@ -411,7 +422,7 @@ int checkpoint_prune(const char *dir, struct position now, int keep, int best_ep
         return rc;
     }
     bool safe = is_listed_at(&list, now); // invariant 4: only behind a newer one that is there
-    int kept = 0;
+    int kept = 0, removed = 0;
     for (int i = 0; i < list.count && rc == ERR_OK && safe; i++) {
         struct position at = list.at[i];
         int order = compare_positions(at, now);
@@ -421,7 +432,8 @@ int checkpoint_prune(const char *dir, struct position now, int keep, int best_ep
             kept++;
         }
         rc = stays ? ERR_OK : remove_at(dir, at, err);
+        removed += !stays;
     }
     free(list.at);
-    return rc;
+    return rc == ERR_OK && removed > 0 ? sync_folder(dir, err) : rc;
 }

@@ -17,7 +17,7 @@ while [ "$rows" -le 18 ]; do
   kills=$((kills + 1))
   rows=$((rows + 5))
 done
-[ "$kills" -ge 3 ] || fail "only $kills kills: the sweep is too short for this test"
+[ "$kills" -ge 1 ] || fail "only $kills kills: the sweep is too short for this test"
 
 expect 0 "$besom" run "$here/tiny.json" -j 2 --out cut
 said 'continued' err
