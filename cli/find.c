@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "results/query.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,29 +45,40 @@ static int load_names(struct store *store, char **names, int *count, struct err 
     return rc < 0 ? rc : ERR_OK;
 }
 
+static int is_sweep(struct store *store, const char *name, struct err *err) {
+    struct query q;
+    int rc = query_open(&q, store, "SELECT 1 FROM sweep WHERE name = ?1", err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    query_bind_text(&q, 1, name);
+    rc = query_next(&q, err);
+    query_close(&q);
+    return rc;
+}
+
+static int not_found(const char *wanted, char *const *names, int count, struct err *err) {
+    struct buf text = {0};
+    diag_suggest(&text, wanted, (const char *const *)names, (size_t)count);
+    int rc =
+        err_set(err, ERR_NOT_FOUND, "no sweep \"%s\" in these results%s", wanted, buf_text(&text));
+    buf_release(&text);
+    return rc;
+}
+
 int find_sweep(struct store *store, const char *word, char **name, struct err *err) {
-    char *names[NAMES_SHOWN_MAX];
+    char *names[NAMES_SHOWN_MAX]; // the newest first
     int count = 0;
     char *wanted = word == NULL ? NULL : name_in_file(word);
-    int rc = load_names(store, names, &count, err);
+    int rc = wanted == NULL ? 0 : is_sweep(store, wanted, err);
+    bool known = rc > 0;
+    rc = rc < 0 ? rc : load_names(store, names, &count, err);
     if (rc == ERR_OK && count == 0) {
         rc = err_set(err, ERR_NOT_FOUND, "no sweep was run here yet; besom run SWEEP starts one");
-    } else if (rc == ERR_OK && wanted == NULL) {
-        *name = mem_strdup(names[0]);
+    } else if (rc == ERR_OK && (wanted == NULL || known)) {
+        *name = mem_strdup(wanted == NULL ? names[0] : wanted);
     } else if (rc == ERR_OK) {
-        rc = ERR_NOT_FOUND;
-        for (int i = 0; i < count && rc != ERR_OK; i++) {
-            rc = strcmp(names[i], wanted) == 0 ? ERR_OK : ERR_NOT_FOUND;
-        }
-        if (rc == ERR_OK) {
-            *name = mem_strdup(wanted);
-        } else {
-            struct buf text = {0};
-            diag_suggest(&text, wanted, (const char *const *)names, (size_t)count);
-            err_set(err, ERR_NOT_FOUND, "no sweep \"%s\" in these results%s", wanted,
-                    buf_text(&text));
-            buf_release(&text);
-        }
+        rc = not_found(wanted, names, count, err);
     }
     for (int i = 0; i < count; i++) {
         free(names[i]);

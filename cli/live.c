@@ -15,7 +15,8 @@ enum { BAR_WIDTH = 36, LABEL_WIDTH_MAX = 48, SLOTS_SHOWN_MAX = 32 };
 
 static void erase(struct live *live) {
     if (live->drawn > 0) {
-        fprintf(stderr, "\033[%dA\033[J", live->drawn); // up to its first line, clear to the end
+        fprintf(stderr, "\r\033[%dA\033[J",
+                live->drawn); // behind an echoed ^C, too: up to its first line, clear to the end
         live->drawn = 0;
     }
 }
@@ -105,7 +106,8 @@ static void put_cut(struct buf *out, const char *text, int width) {
     int column = 0;
     for (; *text != '\0'; text++) {
         if (*text == '\033') {
-            size_t len = strcspn(text, "m") + 1;
+            size_t len = strcspn(text, "m");
+            len += text[len] != '\0'; // a label may hold an escape that has no end
             buf_put(out, text, len);
             text += len - 1;
         } else if (*text == '\n') {
