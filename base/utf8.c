@@ -17,3 +17,17 @@ size_t utf8_len(const unsigned char *s, size_t left) {
     }
     return len;
 }
+
+void utf8_plain(char *text) {
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        unsigned char c = (unsigned char)*from, next = (unsigned char)from[1];
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0) { // U+0080 to U+009F
+            *to++ = '?';
+            from++;
+        } else {
+            *to++ = c < 0x20 || c == 0x7f ? '?' : (char)c;
+        }
+    }
+    *to = '\0';
+}

@@ -8,4 +8,8 @@
  * valid.  Table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF. */
 size_t utf8_len(const unsigned char *s, size_t left);
 
+/* Puts '?' in the place of every control character (below U+0020, U+007F to U+009F), so that the text
+ * takes one line and cannot steer a terminal.  Never makes it longer. */
+void utf8_plain(char *text);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <math.h>
@@ -52,6 +53,7 @@ void table_column(struct table *table, const char *name, enum table_align align)
     int n = table->column_count++;
     table->columns = mem_resize(table->columns, (size_t)n + 1, sizeof *table->columns);
     table->columns[n] = (struct column){.name = mem_strdup(name), .align = align};
+    utf8_plain(table->columns[n].name);
 }
 
 static void add(struct table *table, char *shown, char *json) {
@@ -69,7 +71,9 @@ void table_text(struct table *table, const char *text) {
     }
     struct buf json = {0};
     buf_json_string(&json, text, strlen(text));
-    add(table, mem_strdup(text), buf_detach(&json));
+    char *shown = mem_strdup(text);
+    utf8_plain(shown);
+    add(table, shown, buf_detach(&json));
 }
 
 void table_int(struct table *table, int64_t value) {

@@ -11,7 +11,8 @@
  *       adam             0.8466
  *
  * Cells are added row by row, left to right.  People get the given significant digits, machines the
- * shortest form that reads back; absent values are "-", an empty CSV field or null. */
+ * shortest form that reads back; absent values are "-", an empty CSV field or null.  Control characters
+ * are '?' everywhere but in JSON. */
 #ifndef RESULTS_TABLE_H
 #define RESULTS_TABLE_H
 

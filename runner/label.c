@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "runner/sweep.h"
 #include "runner/value.h"
 
@@ -284,13 +285,20 @@ static bool all_differ(const struct sweep_axis *axis) {
     return differ;
 }
 
+static void label_plainly(struct sweep_axis *axis, const char *number_name, bool exact) {
+    label_all(axis, number_name, exact);
+    for (int i = 0; i < axis->count; i++) {
+        utf8_plain(axis->label[i]); // it goes to terminals and into tables
+    }
+}
+
 void label_axis(struct sweep_axis *axis, const char *number_name) {
     axis->label = mem_zalloc((size_t)axis->count, sizeof *axis->label);
-    label_all(axis, number_name, false);
+    label_plainly(axis, number_name, false);
     if (all_differ(axis)) {
         return;
     }
-    label_all(axis, number_name, true);
+    label_plainly(axis, number_name, true);
     bool numbered_too = !all_differ(axis); // "lr=1" beside 1, or more than KEYS_MAX keys
     for (int i = 0; i < axis->count && numbered_too; i++) {
         char *numbered = mem_printf("%s #%d", axis->label[i], i + 1);

@@ -105,11 +105,13 @@ void run_kill(struct run *run) {
 }
 
 void run_stop(struct run *run, int signal, const char *why) {
+    if (run->signal == 0) {
+        run->signal = signal; // also of a run that the halt policy is stopping already
+    }
     if (run->stopping) {
         return;
     }
     run->stopping = true;
-    run->signal = signal;
     (void)uv_timer_start(&run->grace, on_grace, RUN_STOP_GRACE_MS, RUN_STOP_GRACE_MS);
     int running = count_running(run);
     char message[256];

@@ -30,7 +30,7 @@ static void on_signal(uv_signal_t *handle, int number) {
         pause_all(run);
         break;
     case SIGINT:
-        if (run->stopping) {
+        if (run->signal != 0) {
             run_kill(run);
             break;
         }

@@ -5,6 +5,7 @@
 #include "trainer/commands.h"
 #include "trainer/config.h"
 #include "trainer/data.h"
+#include "trainer/evaluate.h"
 #include "trainer/net.h"
 
 #include <argp.h>
@@ -112,7 +113,8 @@ static const char *check_data(struct checker *checker, const struct config *conf
     struct layer_spec *layers = NULL;
     int count = 0;
     config_layers(config, set.classes, &layers, &count);
-    int rc = net_check(layers, count, set.shape, set.classes, NULL, NULL, err);
+    int rc = net_check(layers, count, set.shape, set.classes,
+                       batch_size_for(config->batch_size, &set), NULL, NULL, err);
     free(layers);
     return rc == ERR_OK ? NULL : "model";
 }

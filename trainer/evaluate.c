@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+int batch_size_for(int wanted, const struct dataset *set) {
+    int train = set->train.count, test = set->test.count, most = train > test ? train : test;
+    return wanted < most ? wanted : most;
+}
+
 void batch_init(struct batch *batch, int max) {
     batch->max = max;
     batch->index = mem_zalloc((size_t)max, sizeof *batch->index);

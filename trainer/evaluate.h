@@ -15,6 +15,9 @@ struct batch {
     int max;
 };
 
+/* The samples of a batch when `wanted` are asked for: one larger than the data costs no memory. */
+int batch_size_for(int wanted, const struct dataset *set);
+
 void batch_init(struct batch *batch, int max);
 void batch_release(struct batch *batch);
 

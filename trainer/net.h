@@ -50,12 +50,12 @@ struct net_stats {
 };
 
 /* Checks that the layers fit together, end in `classes` outputs, a (classes, 1, 1), and leave room
- * for a batch of the smallest size, without allocating.  ERR_RANGE names the layer by index and
+ * for batches of `batch` samples, without allocating.  ERR_RANGE names the layer by index and
  * kind, and the shape that does not fit: "layer 3 (conv2d): a 5x5 kernel does not fit into ...".
  * `shapes`, when not NULL, receives the output shape of each of the `count` layers; `params`, when
  * not NULL, the number of parameters.  Both are written on success only. */
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
-              struct shape *shapes, size_t *params, struct err *err);
+              int batch, struct shape *shapes, size_t *params, struct err *err);
 
 /* A network for batches of up to `batch_max` samples, all parameters 0.  Copies `layers`.  Fails as
  * net_check(), and when that batch is too large for the memory limit. */

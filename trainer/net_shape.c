@@ -167,10 +167,10 @@ int net_measure(struct layer *made, const struct layer_spec *layers, int count, 
 }
 
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
-              struct shape *shapes, size_t *params, struct err *err) {
+              int batch, struct shape *shapes, size_t *params, struct err *err) {
     struct layer made[NET_LAYER_MAX];
     struct net_size size = {0}; // for the analyzer: ERR_OK means that it is set
-    int rc = net_measure(made, layers, count, input, classes, 1, &size, err);
+    int rc = net_measure(made, layers, count, input, classes, batch, &size, err);
     if (rc != ERR_OK) {
         return rc;
     }

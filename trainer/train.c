@@ -232,10 +232,8 @@ static int prepare(struct training *t, struct err *err) {
     if (rc != ERR_OK) {
         return rc;
     }
-    // a batch larger than the data costs no memory
-    int train = t->set.train.count, test = t->set.test.count, most = train > test ? train : test;
-    batch_init(&t->batch, config->batch_size < most ? config->batch_size : most);
-    t->order = mem_zalloc((size_t)train, sizeof *t->order);
+    batch_init(&t->batch, batch_size_for(config->batch_size, &t->set));
+    t->order = mem_zalloc((size_t)t->set.train.count, sizeof *t->order);
     rc = build_net(t, err);
     if (rc != ERR_OK) {
         return rc;
@@ -404,6 +402,11 @@ static int run(struct training *t, struct err *err) {
     return rc;
 }
 
+/* A config, data or a folder that will be no better the next time. */
+static bool is_lasting(int rc) {
+    return rc == ERR_DIFFERS || rc == ERR_RANGE || rc == ERR_PARSE || rc == ERR_NOT_FOUND;
+}
+
 int train_run(const struct config *config, const struct train_options *options,
               enum train_result *result, struct err *err) {
     struct training t = {.config = config, .options = options, .lock = -1};
@@ -416,8 +419,9 @@ int train_run(const struct config *config, const struct train_options *options,
         if (rc == ERR_OK) {
             *err = cause;
         }
-    } else if (rc == ERR_DIFFERS) {                      // calling again would meet the same
-        (void)say_failed(&t, "differs", cause.msg, err); // the cause is what matters
+    } else if (is_lasting(rc)) { // calling again would meet the same
+        const char *reason = rc == ERR_DIFFERS ? "differs" : "unusable";
+        (void)say_failed(&t, reason, cause.msg, err); // the cause is what matters
         *err = cause;
     } else if (rc == ERR_BUSY && stopping(&t)) { // asked to leave before it could begin
         rc = ERR_OK;

@@ -32,6 +32,7 @@ bad 'did you mean "adam"' '{"name": "x", '"$config"', "grid": {"optimizer": ["sg
 bad 'bad.json:.*lr' '{"name": "x", '"$config"', "grid": {"optimizer": [{"name": "sgd", "lr": -1}]}}'
 bad 'bad.json:.*batch_size' '{"name": "x", '"$config"', "grid": {"batch_size": [64, 0.5]}}'
 bad 'kernel' '{"name": "x", '"$config"', "grid": {"model": [{"layers": [{"type": "conv2d", "channels": 4, "kernel": 40}, {"type": "flatten"}, {"type": "dense", "units": 10}]}]}}'
+bad 'too large' '{"name": "x", "config": {"dataset": "fashion-mnist", "epochs": 1, "batch_size": 60000}, "grid": {"model": [{"layers": [{"type": "conv2d", "channels": 512, "kernel": 3}, {"type": "flatten"}, {"type": "dense", "units": 10}]}]}}'
 bad 'dens' '{"name": "x", '"$config"', "grid": {"model": [{"layers": [{"type": "denes", "units": 10}]}]}}'
 [ -z "$(ls out-bad/trials 2>/dev/null)" ] || fail 'something was started'
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -87,6 +88,16 @@ static void strings_for_json_are_escaped_and_made_valid(void **state) {
     char *empty = buf_detach(&out);
     assert_string_equal(empty, "");
     free(empty);
+}
+
+static void plain_text_has_no_control_characters(void **state) {
+    (void)state;
+    char text[] = "a\x1b[2J\n\x7f\xc2\x9b\xc3\xa9";
+    utf8_plain(text);
+    assert_string_equal(text, "a?[2J???\xc3\xa9");
+    char cut[] = "\xc2"; // the first half of a character, at the end
+    utf8_plain(cut);
+    assert_string_equal(cut, "\xc2");
 }
 
 static void errors_read_from_the_intention_to_the_cause(void **state) {
@@ -179,6 +190,7 @@ int main(void) {
         cmocka_unit_test(numbers_are_as_short_as_they_can_be),
         cmocka_unit_test(only_whole_numbers_are_read),
         cmocka_unit_test(strings_for_json_are_escaped_and_made_valid),
+        cmocka_unit_test(plain_text_has_no_control_characters),
         cmocka_unit_test(errors_read_from_the_intention_to_the_cause),
         cmocka_unit_test(complaints_tell_their_place),
         cmocka_unit_test(slips_are_recognized),

@@ -168,7 +168,7 @@ static void named_models_fit_28x28_images_and_have_their_parameters(void **state
         size_t params = 0;
         struct err err;
         assert_int_equal(model_build(&model, &relu, 10, &layers, &count, &bad, &err), ERR_OK);
-        if (net_check(layers, count, (struct shape){1, 28, 28}, 10, NULL, &params, &err) !=
+        if (net_check(layers, count, (struct shape){1, 28, 28}, 10, 1, NULL, &params, &err) !=
             ERR_OK) {
             fail_msg("%s: %s", model_names[kind], err.msg);
         }

@@ -271,7 +271,8 @@ static void lenet5_has_the_shapes_and_parameters_of_the_textbook(void **state) {
     struct shape shapes[LENET5_TOTAL];
     size_t params = 0;
     struct err err = {0};
-    int rc = net_check(LENET5, LENET5_TOTAL, (struct shape){1, 28, 28}, 10, shapes, &params, &err);
+    int rc =
+        net_check(LENET5, LENET5_TOTAL, (struct shape){1, 28, 28}, 10, 1, shapes, &params, &err);
     assert_int_equal(rc, ERR_OK);
     assert_int_equal(params, 61706);
     for (int i = 0; i < LENET5_TOTAL; i++) {
@@ -419,7 +420,7 @@ static void misfits_are_refused_with_layer_and_reason(void **state) {
         size_t params = 12345;
         struct err err = {0};
         struct net *net = NULL;
-        int rc = net_check(misfit->layers, misfit->count, input, 4, shapes, &params, &err);
+        int rc = net_check(misfit->layers, misfit->count, input, 4, 1, shapes, &params, &err);
         if (rc != ERR_RANGE || strncmp(err.msg, misfit->message, strlen(misfit->message)) != 0) {
             fail_msg("expected \"%s\", got %d, \"%s\"", misfit->message, rc, err.msg);
         }
@@ -436,7 +437,7 @@ static void network_without_parameters_is_refused(void **state) {
     (void)state;
     const struct layer_spec layers[] = {FLATTEN};
     struct err err = {0};
-    int rc = net_check(layers, 1, (struct shape){2, 2, 1}, 4, NULL, NULL, &err);
+    int rc = net_check(layers, 1, (struct shape){2, 2, 1}, 4, 1, NULL, NULL, &err);
     assert_int_equal(rc, ERR_RANGE);
     assert_string_equal(err.msg, "no layer has parameters: there is nothing to train");
 }
@@ -448,12 +449,12 @@ static void inputs_out_of_range_are_refused(void **state) {
         {0, 8, 8}, {1, -1, 8}, {1, 8, 0}, {INT_MAX, INT_MAX, INT_MAX}, {1 << 16, 1 << 16, 1}};
     for (int i = 0; i < 5; i++) {
         struct err err = {0};
-        int rc = net_check(layers, 2, inputs[i], 4, NULL, NULL, &err);
+        int rc = net_check(layers, 2, inputs[i], 4, 1, NULL, NULL, &err);
         assert_int_equal(rc, ERR_RANGE);
         assert_non_null(strstr(err.msg, "is out of range"));
     }
     struct err err = {0};
-    assert_int_equal(net_check(layers, 2, INPUT, 0, NULL, NULL, &err), ERR_RANGE);
+    assert_int_equal(net_check(layers, 2, INPUT, 0, 1, NULL, NULL, &err), ERR_RANGE);
     assert_non_null(strstr(err.msg, "0 classes"));
 }
 
@@ -465,7 +466,7 @@ static void batches_are_measured_before_memory_is_taken(void **state) {
     const struct shape input = {1, 256, 256};
     struct err err = {0};
     struct net *net = NULL;
-    assert_int_equal(net_check(layers, 5, input, 4, NULL, NULL, &err), ERR_OK);
+    assert_int_equal(net_check(layers, 5, input, 4, 1, NULL, NULL, &err), ERR_OK);
     assert_int_equal(net_new(&net, layers, 5, input, 4, 1024, &err), ERR_RANGE);
     assert_string_equal(err.msg, "layer 0 (conv2d): too large: parameters, their gradients and the "
                                  "activations of a batch need more than 8 GiB");
@@ -489,10 +490,10 @@ static void many_layers_count_together(void **state) {
     }
     layers[158] = (struct layer_spec)FLATTEN;
     layers[159] = (struct layer_spec)DENSE(4);
-    assert_int_equal(net_check(layers, 160, input, 4, NULL, NULL, &err), ERR_RANGE);
+    assert_int_equal(net_check(layers, 160, input, 4, 1, NULL, NULL, &err), ERR_RANGE);
     assert_ptr_equal(strstr(err.msg, "layer 125 (tanh): too large"), err.msg);
     layers[120] = (struct layer_spec)MAXPOOL(16, 16);
-    assert_int_equal(net_check(layers, 160, input, 4, NULL, NULL, &err), ERR_OK);
+    assert_int_equal(net_check(layers, 160, input, 4, 1, NULL, NULL, &err), ERR_OK);
 }
 
 int main(void) {
