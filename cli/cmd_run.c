@@ -145,7 +145,8 @@ static void print_answer(struct store *store, const struct sweep *sweep,
     }
     fprintf(stderr, " (%lld failed).", (long long)(result->failed + plan->count[PLAN_FAILED]));
     if (compare_load(&compare, store, sweep->name, NULL, &err) != ERR_OK) {
-        fprintf(stderr, "\n"); // no metrics: nothing to compare
+        fprintf(stderr, "\nnothing to compare by: %s\n",
+                err.msg); // the objective's metric never came
         return;
     }
     if (compare.point_count > 0) {

@@ -105,10 +105,16 @@ void run_kill(struct run *run) {
 }
 
 void run_stop(struct run *run, int signal, const char *why) {
-    if (run->signal == 0) {
+    bool first = run->signal == 0 && signal != 0;
+    if (first) {
         run->signal = signal; // also of a run that the halt policy is stopping already
     }
     if (run->stopping) {
+        if (first) {
+            run_emit(run,
+                     &(struct run_event){.kind = RUN_STOPPING,
+                                         .message = "stopping already (Ctrl-C again to kill)"});
+        }
         return;
     }
     run->stopping = true;

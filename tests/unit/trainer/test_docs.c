@@ -1,0 +1,78 @@
+/* The pages name what the tables of the code name: nothing that can be trained is left out of them. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "trainer/optim.h"
+#include "trainer/spec.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct buf load(const char *page) {
+    struct buf text = {0};
+    struct err err;
+    char *path = mem_printf("%s/%s", SOURCE_DIR, page);
+    if (fs_read(path, 1 << 20, &text, &err) != ERR_OK) {
+        fail_msg("%s", err.msg);
+    }
+    free(path);
+    return text;
+}
+
+/* Each name between two marks, as the page writes a name: _adam_ in the man page, `adam` in Markdown. */
+static void expect_names(const char *page, const char *mark, const char *const *names, int count) {
+    struct buf text = load(page);
+    for (int i = 0; i < count; i++) {
+        char *marked = mem_printf("%s%s%s", mark, names[i], mark);
+        if (strstr(buf_text(&text), marked) == NULL) {
+            fail_msg("%s does not name %s", page, marked);
+        }
+        free(marked);
+    }
+    buf_release(&text);
+}
+
+static void every_rule_is_on_the_pages(void **state) {
+    (void)state;
+    static const struct {
+        const char *page, *mark;
+    } pages[] = {{"man/besom-trainer.1.scd", "_"}, {"docs/trainer.md", "`"}};
+    for (size_t p = 0; p < sizeof pages / sizeof *pages; p++) {
+        const char *page = pages[p].page, *mark = pages[p].mark;
+        expect_names(page, mark, optimizer_names, OPTIMIZER_COUNT);
+        expect_names(page, mark, schedule_names, SCHEDULE_COUNT);
+        expect_names(page, mark, activation_names, ACTIVATION_COUNT);
+        expect_names(page, mark, init_names, INIT_COUNT);
+    }
+}
+
+static void every_layer_is_on_its_page(void **state) {
+    (void)state;
+    expect_names("docs/trainer.md", "`", layer_names, LAYER_COUNT);
+}
+
+static void every_state_tensor_is_on_its_page(void **state) {
+    (void)state;
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++) {
+        for (int slot = 0; slot < optim_slot_count((enum optimizer_kind)kind); slot++) {
+            const char *name = optim_slot_name((enum optimizer_kind)kind, slot);
+            expect_names("docs/checkpoint-format.md", "`", &name, 1);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_is_on_the_pages),
+        cmocka_unit_test(every_layer_is_on_its_page),
+        cmocka_unit_test(every_state_tensor_is_on_its_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
