@@ -200,7 +200,8 @@ static int run_planned(struct store *store, const struct sweep *sweep, const str
     }
     if (result.signal != 0 && !json) {
         fprintf(stderr,
-                "stopped: %lld trials complete in this run, %lld saved. Everything shown is kept; "
+                "stopped: %lld trials complete in this run, %lld to be continued. Everything shown "
+                "is kept; "
                 "the same command goes on.\n",
                 (long long)result.complete, (long long)result.paused);
     } else if (!quiet && !json) {

@@ -242,8 +242,10 @@ bool live_json(struct buf *out, const struct run_event *event, const struct run_
     }
     buf_printf(out, "{\"event\": \"%s\"", name);
     if (event->trial > 0) {
-        buf_printf(out, ", \"trial\": %lld, \"slot\": %d", (long long)event->trial,
-                   event->slot + 1);
+        buf_printf(out, ", \"trial\": %lld", (long long)event->trial);
+        if (event->kind != RUN_WARNING) { // a warning is about a trial, in no slot
+            buf_printf(out, ", \"slot\": %d", event->slot + 1);
+        }
         put_member(out, "label", event->label);
     }
     if (event->attempt > 0) {
