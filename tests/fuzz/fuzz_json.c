@@ -32,4 +32,3 @@ static void check_forms(const struct cJSON *root) {
         buf_release(&text);
     }
 }
-
