@@ -1,45 +1,18 @@
-#include "trainer/train.h"
+#include "trainer/train_internal.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "trainer/checkpoint.h"
-#include "trainer/data.h"
-#include "trainer/evaluate.h"
-#include "trainer/history.h"
 #include "trainer/kernels/kernels.h"
-#include "trainer/net.h"
 #include "trainer/numerics.h"
-#include "trainer/optim.h"
 #include "trainer/schedule.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-struct training {
-    const struct config *config;
-    const struct train_options *options;
-    int lock; // descriptor, -1 before
-    struct dataset set;
-    struct net *net;
-    struct optim optim;
-    struct history history;
-    struct epoch_sums sums;    // of the epoch under way
-    struct position at, saved; // where it is, and what the newest checkpoint holds
-    struct batch batch;
-    uint32_t *order;            // the training images as the epoch under way takes them
-    struct buf line, past, now; // kept for their memory: output, history, partial sums
-    bool stopped, unheard;
-    bool foreign; // the folder has checkpoints of another trial
-};
 
 static double now_seconds(void) {
     struct timespec ts;
@@ -49,151 +22,6 @@ static double now_seconds(void) {
 
 static bool stopping(const struct training *t) {
     return t->options->stop(t->options->stop_context);
-}
-
-/* ---- output ---- */
-
-/* Prints t->line, and empties it.  Flushed at once: the runner shows a record when it has the line. */
-static int say(struct training *t, struct err *err) {
-    FILE *out = t->options->out;
-    buf_putc(&t->line, '\n');
-    bool good = fwrite(t->line.data, 1, t->line.len, out) == t->line.len && fflush(out) == 0;
-    int error = errno;
-    buf_clear(&t->line);
-    if (good) {
-        return ERR_OK;
-    }
-    t->unheard = error == EPIPE;
-    return err_io(err, error, "write the output");
-}
-
-static int say_start(struct training *t, int from_epoch, struct err *err) {
-    struct buf numerics = {0};
-    numerics_describe(&numerics);
-    buf_printf(&t->line, "{\"event\": \"start\", \"from_epoch\": %d, \"deterministic\": true, ",
-               from_epoch);
-    buf_printf(&t->line, "\"parameters\": %zu, \"numerics\": ", net_param_count(t->net));
-    buf_json_string(&t->line, numerics.data, numerics.len);
-    buf_putc(&t->line, '}');
-    buf_release(&numerics);
-    return say(t, err);
-}
-
-static int say_failed(struct training *t, const char *reason, const char *message,
-                      struct err *err) {
-    buf_printf(&t->line, "{\"event\": \"failed\", \"reason\": \"%s\", \"message\": ", reason);
-    buf_json_string(&t->line, message, strlen(message));
-    buf_putc(&t->line, '}');
-    return say(t, err);
-}
-
-/* What a reader of the output has missed, if it has missed anything. */
-static int repeat_records(struct training *t, struct err *err) {
-    int count = t->history.count < t->config->epochs ? t->history.count : t->config->epochs;
-    int rc = say_start(t, count, err);
-    for (int i = 0; i < count && rc == ERR_OK; i++) {
-        record_print(&t->line, &t->history.records[i], NULL);
-        rc = say(t, err);
-    }
-    return rc;
-}
-
-/* ---- checkpoints ---- */
-
-static int save(struct training *t, struct err *err) {
-    buf_clear(&t->past);
-    buf_clear(&t->now);
-    history_print(&t->past, &t->history);
-    epoch_sums_print(&t->now, &t->sums);
-    const struct checkpoint_state state = {
-        .at = t->at,
-        .identity = t->config->key,
-        .dataset = t->set.hash,
-        .config = t->config->canonical,
-        .history = buf_text(&t->past),
-        .partial = buf_text(&t->now),
-        .best_epoch = history_best(&t->history),
-    };
-    int rc = checkpoint_save(t->options->checkpoint_dir, &state, t->net, &t->optim, err);
-    if (rc != ERR_OK) {
-        return err_wrap(err, "save epoch %d, batch %d", t->at.epoch, t->at.step);
-    }
-    t->saved = t->at;
-    char name[64];
-    checkpoint_name(name, t->at);
-    buf_printf(&t->line,
-               "{\"event\": \"checkpoint\", \"at_epoch\": %d, \"step\": %d, \"file\": \"%s\"}",
-               t->at.epoch, t->at.step, name);
-    return say(t, err);
-}
-
-static int prune(struct training *t, struct err *err) {
-    const struct checkpoint_spec *spec = &t->config->checkpoint;
-    return checkpoint_prune(t->options->checkpoint_dir, t->at,
-                            spec->keep > 0 ? spec->keep : INT_MAX,
-                            spec->best ? history_best(&t->history) : 0, err);
-}
-
-/* See invariant 4; after the record of epoch t->at.epoch was added to the history. */
-static bool checkpoint_due(const struct training *t) {
-    const struct checkpoint_spec *spec = &t->config->checkpoint;
-    int epoch = t->at.epoch;
-    return epoch == t->config->epochs || (spec->every > 0 && epoch % spec->every == 0) ||
-           (spec->best && history_best(&t->history) == epoch);
-}
-
-static void note_skipped(void *context, const char *name, const struct err *reason) {
-    struct training *t = context;
-    t->foreign = t->foreign || reason->code == ERR_DIFFERS;
-    (void)fprintf(t->options->log, "checkpoint %s is not used: %s\n", name, reason->msg); // a note
-}
-
-static int restore(struct training *t, const struct checkpoint *checkpoint, struct err *err) {
-    const struct checkpoint_state *state = checkpoint_state(checkpoint);
-    if (strcmp(state->dataset, t->set.hash) != 0) {
-        return err_set(err, ERR_DIFFERS,
-                       "the data set %s is not the one of the checkpoints: its content was %s and "
-                       "is %s now",
-                       t->config->dataset.name, state->dataset, t->set.hash);
-    }
-    int rc = checkpoint_restore(checkpoint, t->net, &t->optim, err);
-    rc = rc == ERR_OK ? history_parse(&t->history, state->history, err) : rc;
-    rc = rc == ERR_OK ? epoch_sums_parse(&t->sums, state->partial, err) : rc;
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    int64_t samples = (int64_t)state->at.step * t->batch.max; // the last batch may be smaller
-    int64_t count = t->set.train.count;
-    if (t->history.count != state->at.epoch ||
-        t->sums.samples != (samples < count ? samples : count)) {
-        return err_set(err, ERR_CORRUPT, "its history does not reach to epoch %d, batch %d",
-                       state->at.epoch, state->at.step);
-    }
-    t->at = t->saved = state->at;
-    return ERR_OK;
-}
-
-/* The state of the latest checkpoint, or that of the beginning. */
-static int resume(struct training *t, struct err *err) {
-    struct checkpoint *checkpoint = NULL;
-    const char *dir = t->options->checkpoint_dir;
-    int rc = checkpoint_open_latest(&checkpoint, dir, t->config->key, note_skipped, t, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    if (t->foreign) { // files of both trials would overwrite and delete each other
-        rc = err_set(err, ERR_DIFFERS,
-                     "%s holds checkpoints of another trial; give it a folder of its own", dir);
-    } else if (checkpoint == NULL) {
-        net_init(t->net, t->config->seed);
-    } else {
-        rc = restore(t, checkpoint, err);
-        if (rc != ERR_OK) {
-            rc = err_wrap(err, "resume from %s", dir);
-        }
-    }
-    checkpoint_close(checkpoint);
-    return rc;
 }
 
 /* ---- preparing ---- */
@@ -239,7 +67,7 @@ static int prepare(struct training *t, struct err *err) {
         return rc;
     }
     optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
-    return resume(t, err);
+    return training_resume(t, err);
 }
 
 static void training_release(struct training *t) {
@@ -341,14 +169,14 @@ static int close_epoch(struct training *t, const struct net_stats *val,
     t->at = (struct position){.epoch = record.epoch};
     t->sums = (struct epoch_sums){0};
 
-    bool due = checkpoint_due(t);
-    int rc = due ? save(t, err) : ERR_OK;
+    bool due = training_is_due(t);
+    int rc = due ? training_save(t, err) : ERR_OK;
     if (rc == ERR_OK) {
         timing->seconds = now_seconds() - started;
         record_print(&t->line, &record, timing);
-        rc = say(t, err);
+        rc = training_say(t, err);
     }
-    return rc == ERR_OK && due ? prune(t, err) : rc;
+    return rc == ERR_OK && due ? training_prune(t, err) : rc;
 }
 
 static int run_epoch(struct training *t, struct err *err) {
@@ -377,27 +205,20 @@ static int run_epoch(struct training *t, struct err *err) {
 
 /* ---- the whole ---- */
 
-static int leave_saved(struct training *t, struct err *err) {
-    if (t->at.epoch == t->saved.epoch && t->at.step == t->saved.step) {
-        return ERR_OK; // nothing was done since
-    }
-    int rc = save(t, err);
-    return rc == ERR_OK ? prune(t, err) : rc;
-}
-
 static int run(struct training *t, struct err *err) {
     int rc = prepare(t, err);
-    rc = rc == ERR_OK ? repeat_records(t, err) : rc;
-    rc = rc == ERR_OK ? prune(t, err) : rc; // what saved this one may have died before it did
+    rc = rc == ERR_OK ? training_repeat_records(t, err) : rc;
+    rc = rc == ERR_OK ? training_prune(t, err)
+                      : rc; // what saved this one may have died before it did
     while (rc == ERR_OK && !t->stopped && t->at.epoch < t->config->epochs) {
         rc = run_epoch(t, err);
     }
     if (rc == ERR_OK && t->stopped) {
-        return leave_saved(t, err);
+        return training_leave_saved(t, err);
     }
     if (rc == ERR_OK) {
         buf_puts(&t->line, "{\"event\": \"done\"}");
-        rc = say(t, err);
+        rc = training_say(t, err);
     }
     return rc;
 }
@@ -414,14 +235,14 @@ int train_run(const struct config *config, const struct train_options *options,
     enum train_result outcome = t.stopped ? TRAIN_SAVED : TRAIN_DONE;
     const struct err cause = *err;
     if (rc == ERR_DIVERGED) {
-        rc = say_failed(&t, "diverged", cause.msg, err);
+        rc = training_say_failed(&t, "diverged", cause.msg, err);
         outcome = TRAIN_DIVERGED;
         if (rc == ERR_OK) {
             *err = cause;
         }
     } else if (is_lasting(rc)) { // calling again would meet the same
         const char *reason = rc == ERR_DIFFERS ? "differs" : "unusable";
-        (void)say_failed(&t, reason, cause.msg, err); // the cause is what matters
+        (void)training_say_failed(&t, reason, cause.msg, err); // the cause is what matters
         *err = cause;
     } else if (rc == ERR_BUSY && stopping(&t)) { // asked to leave before it could begin
         rc = ERR_OK;

@@ -1,0 +1,64 @@
+/* trainer/train_internal.h - what train.c, train_output.c and train_checkpoints.c share: a training under
+ * way. */
+#ifndef TRAINER_TRAIN_INTERNAL_H
+#define TRAINER_TRAIN_INTERNAL_H
+
+#include "base/buf.h"
+#include "trainer/checkpoint.h"
+#include "trainer/data.h"
+#include "trainer/evaluate.h"
+#include "trainer/history.h"
+#include "trainer/net.h"
+#include "trainer/optim.h"
+#include "trainer/train.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+struct training {
+    const struct config *config;
+    const struct train_options *options;
+    int lock; // descriptor, -1 before
+    struct dataset set;
+    struct net *net;
+    struct optim optim;
+    struct history history;
+    struct epoch_sums sums;    // of the epoch under way
+    struct position at, saved; // where it is, and what the newest checkpoint holds
+    struct batch batch;
+    uint32_t *order;            // the training images as the epoch under way takes them
+    struct buf line, past, now; // kept for their memory: output, history, partial sums
+    bool stopped, unheard;
+    bool foreign; // the folder has checkpoints of another trial
+};
+
+/* ---- train_output.c ---- */
+
+/* Prints t->line, and empties it.  Flushed at once: the runner shows a record when it has the line. */
+int training_say(struct training *t, struct err *err);
+int training_say_failed(struct training *t, const char *reason, const char *message,
+                        struct err *err);
+
+/* The start event, and what a reader of the output has missed, if it has missed anything. */
+int training_repeat_records(struct training *t, struct err *err);
+
+/* ---- train_checkpoints.c ---- */
+
+/* The state of the latest checkpoint, or that of the beginning. */
+int training_resume(struct training *t, struct err *err);
+
+/* Writes the checkpoint of t->at, and tells. */
+int training_save(struct training *t, struct err *err);
+
+/* See invariant 4 of train.h; after the record of epoch t->at.epoch was added to the history. */
+bool training_is_due(const struct training *t);
+
+/* Deletes what the config does not want kept. */
+int training_prune(struct training *t, struct err *err);
+
+/* Saves what was done since the last checkpoint, if anything was. */
+int training_leave_saved(struct training *t, struct err *err);
+
+#endif
