@@ -201,7 +201,9 @@ static void softmax_xent(const struct kernels *set, void *context) {
     struct other_bench *o = context;
     double loss = 0.0;
     int64_t correct = 0;
-    set->softmax_xent(o->y, o->x, o->arg, 10, N, N, &loss, &correct);
+    const struct loss_batch batch = {
+        .logits = o->x, .dlogits = o->y, .labels = o->arg, .classes = 10, .N = N, .n = N};
+    set->softmax_xent(&batch, &loss, &correct);
 }
 
 static void bias_grad(const struct kernels *set, void *context) {

@@ -80,8 +80,18 @@ static float *slot_part(const struct optim *optim, int slot, const struct net *n
     return optim->state[slot] + (t->value - net_tensor(net, 0)->value);
 }
 
-static struct tensors list_tensors(const struct net *net, const struct optim *optim) {
+/* How many of the tensors are parameters: the first ones. */
+static int parameter_count(const struct net *net) {
     int count = net_tensor_count(net);
+    while (count > 0 && net_tensor(net, count - 1)->is_buffer) {
+        count--;
+    }
+    return count;
+}
+
+/* The network's tensors, then for each state vector of the optimizer a part for each parameter. */
+static struct tensors list_tensors(const struct net *net, const struct optim *optim) {
+    int count = net_tensor_count(net), parameters = parameter_count(net);
     int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
     struct tensors list = {.entry =
                                mem_zalloc((size_t)(count * (1 + slots)) + 1, sizeof *list.entry),
@@ -91,7 +101,7 @@ static struct tensors list_tensors(const struct net *net, const struct optim *op
         list.entry[list.count++] = entry_of(t, t->name, t->value);
     }
     for (int s = 0; s < slots; s++) {
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < parameters; i++) {
             const struct net_tensor *t = net_tensor(net, i);
             char *name = slot_name(optim, s, t);
             list.owned[list.owned_count++] = name;
@@ -270,11 +280,11 @@ int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, str
     int rc = check_tensors(checkpoint->file, &list, optim != NULL, err);
     if (rc == ERR_OK) {
         int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
-        int count = net_tensor_count(net);
-        for (int s = -1; s < slots; s++) { // -1: the parameters themselves
-            for (int i = 0; i < count; i++) {
+        int count = net_tensor_count(net), parameters = parameter_count(net), next = 0;
+        for (int s = -1; s < slots; s++) { // -1: the tensors themselves
+            for (int i = 0; i < (s < 0 ? count : parameters); i++) {
                 const struct net_tensor *t = net_tensor(net, i);
-                const char *name = list.entry[(s + 1) * count + i].name;
+                const char *name = list.entry[next++].name;
                 float *to = s < 0 ? t->value : slot_part(optim, s, net, t);
                 memcpy(to, safetensors_find(checkpoint->file, name)->data, t->len * sizeof(float));
             }

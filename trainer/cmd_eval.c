@@ -106,7 +106,7 @@ static int compute(const struct checkpoint *checkpoint, const struct config *con
         size = config->batch_size < set->test.count ? config->batch_size : set->test.count;
     config_layers(config, set->classes, &layers, &count);
     struct net *net = NULL;
-    int rc = net_new(&net, layers, count, set->shape, set->classes, size, err);
+    int rc = net_new(&net, layers, count, set->shape, set->classes, &config->loss, size, err);
     rc = rc == ERR_OK ? checkpoint_restore(checkpoint, net, NULL, err) : rc;
     if (rc == ERR_OK) {
         struct batch batch;

@@ -42,6 +42,7 @@ struct config {
     struct model_choices choices;
     struct optimizer_spec optimizer;
     struct schedule_spec schedule;
+    struct loss_spec loss;
     double l1, l2;                // lambda of sum |w| and of sum w^2
     double clip_norm, clip_value; // of the gradient; 0: none
     int epochs, batch_size;

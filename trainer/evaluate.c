@@ -46,7 +46,7 @@ bool evaluate(struct net *net, const struct dataset *set, const struct split *sp
             batch->index[i] = (uint32_t)(first + i);
         }
         batch_load(batch, set, split, n, net);
-        net_eval(net, batch->labels, n, stats);
+        net_eval(net, &(struct net_targets){.labels = batch->labels}, n, stats);
     }
     return true;
 }

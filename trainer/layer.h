@@ -29,14 +29,15 @@ struct kernels;
 struct layer_ops;
 struct rng;
 
-enum { LAYER_TENSOR_MAX = 2 };
+enum { LAYER_TENSOR_MAX = 4, LAYER_NAME_MAX = 32 };
 
 struct layer {
     struct layer_spec spec;
     const struct layer_ops *ops;
-    int index; // in the list
+    int index;                 // in the list
+    char name[LAYER_NAME_MAX]; // as nn.Sequential counts: "3"; its tensors are "3.weight", ...
     struct shape in, out;
-    struct net_tensor *tensors[LAYER_TENSOR_MAX]; // weight, bias; borrowed from the net
+    struct net_tensor *tensors[LAYER_TENSOR_MAX]; // weight, bias, buffers; borrowed from the net
     const float *x; // (in, N) of the last forward pass; borrowed from the layer before
     float *y;       // (out, N) in the net's block; NULL when ops->passes
     void *state;    // ops->state_len bytes in the net's block
@@ -61,10 +62,10 @@ struct layer_ops {
      * caller adds which layer it was. */
     int (*shape)(const struct layer_spec *spec, struct shape in, struct shape *out,
                  struct err *err);
-    /* Fills in suffixes, dims and `decays` of its parameters; returns how many. */
+    /* Fills in suffixes, dims, `decays` and `is_buffer` of its tensors; returns how many. */
     int (*tensors)(const struct layer_spec *spec, struct shape in,
                    struct net_tensor tensors[LAYER_TENSOR_MAX]);
-    /* Draws or sets tensors[0].  The others stay 0. */
+    /* Draws or sets tensors[0], and sets others that do not start at 0. */
     void (*init)(const struct layer *layer, struct rng *rng);
     /* Bytes that backward needs besides x and y. */
     size_t (*state_len)(const struct layer *layer, int N);

@@ -104,6 +104,26 @@ const struct table init_table = {
     .key_count = sizeof init_keys / sizeof *init_keys,
 };
 
+static const struct table_key loss_keys[] = {
+    {.name = "label_smoothing",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(LOSS_CROSS_ENTROPY),
+     .offset = offsetof(struct loss_spec, label_smoothing),
+     .max = 1,
+     .flags = TABLE_BELOW_MAX},
+};
+
+const struct table loss_table = {
+    .what = "loss",
+    .name_key = "name",
+    .kinds = loss_names,
+    .kind_count = LOSS_COUNT,
+    .kind = LOSS_CROSS_ENTROPY,
+    .kind_offset = offsetof(struct loss_spec, kind),
+    .keys = loss_keys,
+    .key_count = sizeof loss_keys / sizeof *loss_keys,
+};
+
 enum { POOLS = KIND(LAYER_MAXPOOL) | KIND(LAYER_AVGPOOL) };
 
 static const struct table_key layer_keys[] = {

@@ -1,6 +1,6 @@
 /* trainer/net.c - the network's memory and the walk through its layers.
  *
- *     input --> layer 0 --> layer 1 --> ... --> logits --> softmax cross-entropy
+ *     input --> layer 0 --> layer 1 --> ... --> logits --> loss
  *                  ^           ^                   |
  *                  +-----------+---- dy, dx -------+
  *
@@ -23,12 +23,14 @@
 
 struct net {
     const struct kernels *kernels;
+    struct loss_spec loss;
     int classes, batch_max;
     int layer_count, tensor_count;
-    size_t param_count;
+    size_t param_count, buffer_count;
     struct layer *layers;       // (layer_count)
     struct net_tensor *tensors; // (tensor_count)
     float *params, *grads;      // (param_count) each
+    float *buffers;             // (buffer_count)
     float *activations;         // the input, every y, every state, then the two of `gradient`
     float *input;               // into activations
     float *gradient[2];         // into activations
@@ -42,20 +44,25 @@ int net_lanes(int n) {
 
 /* ---- life ---- */
 
-/* Gives the tensors of a layer their names and their places in the blocks, the next at *offset. */
-static void place_tensors(struct net *net, struct layer *layer, size_t *offset) {
+/* Gives the parameters of a layer, or its buffers, their names and their places in the blocks, the
+ * next at *offset. */
+static void place_tensors(struct net *net, struct layer *layer, bool buffers, size_t *offset) {
     struct net_tensor made[LAYER_TENSOR_MAX];
     int count = layer->ops->tensors ? layer->ops->tensors(&layer->spec, layer->in, made) : 0;
     for (int i = 0; i < count; i++) {
+        if (made[i].is_buffer != buffers) {
+            continue;
+        }
         struct net_tensor *tensor = &net->tensors[net->tensor_count++];
         *tensor = made[i];
-        (void)snprintf(tensor->name, sizeof tensor->name, "%d.%.16s", layer->index, made[i].name);
+        (void)snprintf(tensor->name, sizeof tensor->name, "%.*s.%.14s", LAYER_NAME_MAX, layer->name,
+                       made[i].name); // fits
         tensor->len = 1;
         for (int d = 0; d < tensor->dim_count; d++) {
             tensor->len *= (size_t)tensor->dims[d];
         }
-        tensor->value = net->params + *offset;
-        tensor->grad = net->grads + *offset;
+        tensor->value = (buffers ? net->buffers : net->params) + *offset;
+        tensor->grad = buffers ? NULL : net->grads + *offset;
         *offset += tensor->len;
         layer->tensors[i] = tensor;
     }
@@ -85,21 +92,27 @@ static void allocate(struct net *net, struct shape input, const struct net_size 
     net->tensors = mem_zalloc((size_t)size->tensors, sizeof *net->tensors);
     net->params = mem_aligned(size->params, sizeof(float));
     net->grads = mem_aligned(size->params, sizeof(float));
+    net->buffers = mem_aligned(size->buffers + 1, sizeof(float)); // + 1: never of no size
     net->activations =
         mem_aligned(size->activations + size->state + 2 * size->gradient, sizeof(float));
-    net->scratch = mem_aligned(size->scratch + 1, sizeof(float)); // + 1: never of no size
+    net->scratch = mem_aligned(size->scratch + 1, sizeof(float)); // likewise
     net->param_count = size->params;
+    net->buffer_count = size->buffers;
 
-    size_t offset = 0;
+    size_t params = 0, buffers = 0;
     for (int i = 0; i < net->layer_count; i++) {
-        place_tensors(net, &net->layers[i], &offset);
+        place_tensors(net, &net->layers[i], false, &params);
     }
-    assert(offset == size->params && net->tensor_count == size->tensors);
+    for (int i = 0; i < net->layer_count; i++) {
+        place_tensors(net, &net->layers[i], true, &buffers);
+    }
+    assert(params == size->params && buffers == size->buffers);
+    assert(net->tensor_count == size->tensors);
     place_activations(net, input, size->gradient, net_lanes(net->batch_max));
 }
 
 int net_new(struct net **net, const struct layer_spec *layers, int count, struct shape input,
-            int classes, int batch_max, struct err *err) {
+            int classes, const struct loss_spec *loss, int batch_max, struct err *err) {
     struct net_size size;
     struct layer made[NET_LAYER_MAX];
     int rc = net_measure(made, layers, count, input, classes, batch_max, &size, err);
@@ -108,6 +121,7 @@ int net_new(struct net **net, const struct layer_spec *layers, int count, struct
     }
     struct net *n = mem_zalloc(1, sizeof *n);
     n->kernels = kernels_get();
+    n->loss = loss ? *loss : (struct loss_spec){.kind = LOSS_CROSS_ENTROPY};
     n->classes = classes;
     n->batch_max = batch_max;
     n->layer_count = count;
@@ -126,6 +140,7 @@ void net_free(struct net *net) {
     free(net->tensors);
     free(net->params);
     free(net->grads);
+    free(net->buffers);
     free(net->activations);
     free(net->scratch);
     free(net);
@@ -133,6 +148,7 @@ void net_free(struct net *net) {
 
 void net_init(struct net *net, uint64_t seed) {
     memset(net->params, 0, net->param_count * sizeof(float));
+    memset(net->buffers, 0, net->buffer_count * sizeof(float));
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *layer = &net->layers[i];
         if (layer->ops->init) {
@@ -200,15 +216,30 @@ static void backward(struct net *net, const struct pass *pass) {
     }
 }
 
-static void count_samples(struct net *net, const uint8_t *labels, const struct pass *pass,
-                          float *dlogits, struct net_stats *stats) {
-    net->kernels->softmax_xent(dlogits, net->output, labels, net->classes, pass->N, pass->n,
-                               &stats->loss_sum, &stats->correct);
+/* The loss of the last forward pass; its gradient goes to `dlogits`, unless that is NULL. */
+static void take_loss(struct net *net, const struct net_targets *targets, const struct pass *pass,
+                      float *dlogits, struct net_stats *stats) {
+    const struct loss_batch batch = {
+        .logits = net->output,
+        .dlogits = dlogits,
+        .labels = targets->labels,
+        .others = targets->others,
+        .share = targets->share,
+        .smoothing = (float)net->loss.label_smoothing,
+        .classes = net->classes,
+        .N = pass->N,
+        .n = pass->n,
+    };
+    if (net->loss.kind == LOSS_MSE) {
+        net->kernels->squared_error(&batch, &stats->loss_sum, &stats->correct);
+    } else {
+        net->kernels->softmax_xent(&batch, &stats->loss_sum, &stats->correct);
+    }
     stats->samples += pass->n;
 }
 
-void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uint32_t epoch,
-               uint32_t step, struct net_stats *stats) {
+void net_train(struct net *net, const struct net_targets *targets, int n, uint64_t seed,
+               uint32_t epoch, uint32_t step, struct net_stats *stats) {
     assert(n >= 1 && n <= net->batch_max);
     const struct pass pass = {.kernels = net->kernels,
                               .n = n,
@@ -219,16 +250,16 @@ void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uin
                               .step = step,
                               .scratch = net->scratch};
     forward(net, &pass);
-    count_samples(net, labels, &pass, net->gradient[0], stats);
+    take_loss(net, targets, &pass, net->gradient[0], stats);
     backward(net, &pass);
 }
 
-void net_eval(struct net *net, const uint8_t *labels, int n, struct net_stats *stats) {
+void net_eval(struct net *net, const struct net_targets *targets, int n, struct net_stats *stats) {
     assert(n >= 1 && n <= net->batch_max);
     const struct pass pass = {
         .kernels = net->kernels, .n = n, .N = net_lanes(n), .scratch = net->scratch};
     forward(net, &pass);
-    count_samples(net, labels, &pass, NULL, stats);
+    take_loss(net, targets, &pass, NULL, stats);
 }
 
 void net_add_l2(struct net *net, double l2) {

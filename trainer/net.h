@@ -8,8 +8,8 @@
  * Parameters keep PyTorch's shapes, dense (out, in) and conv2d (K, C, R, S); kernels that want
  * another order pack them first.
  *
- * Memory: one block for the parameters, one for their gradients, one for the activations and their
- * gradients, one for scratch, sized by net_new(); nothing is allocated after that.  Together they
+ * Memory: one block for the parameters, one for their gradients, one for buffers, one for the
+ * activations and their gradients, one for scratch, sized by net_new(); nothing is allocated after that.  Together they
  * may have 8 GiB.
  *
  * Use:  net_new, net_init (or values from a checkpoint), then for each batch: fill net_input(),
@@ -19,13 +19,14 @@
  *
  * Invariants
  *   1. Parameters are contiguous in the order of net_tensor(): optimizers see one vector.
- *   2. A step is a function of (parameters, input, labels, seed, epoch, step): the same bits on the
+ *   2. A step is a function of (parameters, input, targets, seed, epoch, step): the same bits on the
  *      same machine, whatever was computed before. */
 #ifndef TRAINER_NET_H
 #define TRAINER_NET_H
 
 #include "trainer/spec.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,18 +35,29 @@ struct net;
 
 enum { NET_LANES = 16 };
 
-/* A parameter tensor. */
+/* A parameter, or a buffer: what a layer measures and does not learn, as the running statistics of
+ * batch normalization.  Buffers are saved with the parameters; they have no gradient and no state in
+ * an optimizer. */
 struct net_tensor {
-    char name[32]; // "0.weight", "0.bias", "1.weight" (prelu's slopes): as in nn.Sequential
+    char name[48]; // "0.weight", "0.bias", "1.weight" (prelu's slopes): as in nn.Sequential
     int dims[4], dim_count; // PyTorch's shape
     size_t len;
-    float *value, *grad; // into the net's blocks
+    float *value, *grad; // into the net's blocks; a buffer's grad is NULL
     bool decays;         // weights of dense and conv2d: L2 applies; not biases, not slopes
+    bool is_buffer;
+};
+
+/* What the samples of a batch are to come out as: labels; or, with `others`, share times the one-hot
+ * of labels and 1 - share times that of others.  What counts as correct is `labels` in either case. */
+struct net_targets {
+    const uint8_t *labels; // (n)
+    const uint8_t *others; // (n); NULL: labels alone
+    float share;           // in [0, 1]
 };
 
 /* What a batch or several came to. */
 struct net_stats {
-    double loss_sum; // over samples, of the cross-entropy in nats
+    double loss_sum; // over samples, of the loss that the net was made with
     int64_t correct, samples;
 };
 
@@ -57,16 +69,18 @@ struct net_stats {
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
               int batch, struct shape *shapes, size_t *params, struct err *err);
 
-/* A network for batches of up to `batch_max` samples, all parameters 0.  Copies `layers`.  Fails as
- * net_check(), and when that batch is too large for the memory limit. */
+/* A network for batches of up to `batch_max` samples, all parameters 0.  Copies `layers` and `loss`,
+ * NULL for plain cross-entropy.  Fails as net_check(), and when that batch is too large for the memory
+ * limit. */
 int net_new(struct net **net, const struct layer_spec *layers, int count, struct shape input,
-            int classes, int batch_max, struct err *err);
+            int classes, const struct loss_spec *loss, int batch_max, struct err *err);
 void net_free(struct net *net); // NULL is fine
 
 /* Draws every weight by its layer's init from the stream (seed, RNG_INIT, 0, tensor index); biases
- * become 0, prelu's slopes their start. */
+ * become 0, prelu's slopes and buffers their start. */
 void net_init(struct net *net, uint64_t seed);
 
+/* All parameters in the order of the layers, then all buffers. */
 int net_tensor_count(const struct net *net);
 const struct net_tensor *net_tensor(const struct net *net, int index);
 size_t net_param_count(const struct net *net);
@@ -80,14 +94,14 @@ int net_lanes(int n);
  * columns past n zero. */
 float *net_input(struct net *net);
 
-/* Forward with dropout, mean cross-entropy over the n samples, backward: leaves the gradient of the
- * mean loss in net_grads() and adds to `stats`.  Dropout draws from (seed,
- * RNG_DROPOUT + (layer << 8), epoch, step). */
-void net_train(struct net *net, const uint8_t *labels, int n, uint64_t seed, uint32_t epoch,
-               uint32_t step, struct net_stats *stats);
+/* Forward with dropout, mean loss over the n samples, backward: leaves the gradient of the mean loss
+ * in net_grads() and adds to `stats`.  Dropout draws from (seed, RNG_DROPOUT + (layer << 8), epoch,
+ * step). */
+void net_train(struct net *net, const struct net_targets *targets, int n, uint64_t seed,
+               uint32_t epoch, uint32_t step, struct net_stats *stats);
 
-/* Forward without dropout; adds to `stats`. */
-void net_eval(struct net *net, const uint8_t *labels, int n, struct net_stats *stats);
+/* Forward without dropout, the same loss; adds to `stats`. */
+void net_eval(struct net *net, const struct net_targets *targets, int n, struct net_stats *stats);
 
 /* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
 const float *net_output(const struct net *net);

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* "conv2d"; an activation is known by its own name. */
 static const char *kind_name(const struct layer_spec *spec) {
@@ -44,7 +45,7 @@ static bool features_of(struct shape shape, size_t *len) {
            !__builtin_mul_overflow(*len, (size_t)shape.W, len) && *len <= INT_MAX;
 }
 
-static bool add_params(struct net_size *size, const struct layer *layer) {
+static bool add_tensors(struct net_size *size, const struct layer *layer) {
     struct net_tensor tensors[LAYER_TENSOR_MAX];
     int count = layer->ops->tensors ? layer->ops->tensors(&layer->spec, layer->in, tensors) : 0;
     for (int i = 0; i < count; i++) {
@@ -57,7 +58,7 @@ static bool add_params(struct net_size *size, const struct layer *layer) {
         if (len > NET_MEMORY_MAX) {
             return false;
         }
-        size->params += len;
+        *(tensors[i].is_buffer ? &size->buffers : &size->params) += len;
     }
     size->tensors += count;
     return true;
@@ -67,7 +68,7 @@ static bool add_params(struct net_size *size, const struct layer *layer) {
 static bool add_layer(struct net_size *size, const struct layer *layer, size_t N) {
     size_t features, own = 0;
     if (!features_of(layer->out, &features) || !add_floats(&own, features, N) ||
-        !add_params(size, layer)) {
+        !add_tensors(size, layer)) {
         return false;
     }
     if (own > size->gradient) {
@@ -84,9 +85,9 @@ static bool add_layer(struct net_size *size, const struct layer *layer, size_t N
         size->scratch = scratch > size->scratch ? scratch : size->scratch;
     }
     size_t total = 0;
-    return add_floats(&total, size->params, 2) && add_floats(&total, size->activations, 1) &&
-           add_floats(&total, size->gradient, 2) && add_floats(&total, size->state, 1) &&
-           add_floats(&total, size->scratch, 1);
+    return add_floats(&total, size->params, 2) && add_floats(&total, size->buffers, 1) &&
+           add_floats(&total, size->activations, 1) && add_floats(&total, size->gradient, 2) &&
+           add_floats(&total, size->state, 1) && add_floats(&total, size->scratch, 1);
 }
 
 static int measure_layer(struct layer *layer, struct net_size *size, size_t N, struct err *err) {
@@ -105,13 +106,12 @@ static int measure_layer(struct layer *layer, struct net_size *size, size_t N, s
     return ERR_OK;
 }
 
-static int check_ends(const struct layer_spec *layers, int count, struct shape output, int classes,
-                      size_t params, struct err *err) {
+static int check_ends(const struct layer *last, int classes, size_t params, struct err *err) {
+    const struct shape output = last->out;
     if (output.C != classes || output.H != 1 || output.W != 1) {
         return err_set(err, ERR_RANGE,
-                       "layer %d (%s): the last layer gives (%d, %d, %d), but there are %d classes",
-                       count - 1, kind_name(&layers[count - 1]), output.C, output.H, output.W,
-                       classes);
+                       "layer %s (%s): the last layer gives (%d, %d, %d), but there are %d classes",
+                       last->name, kind_name(&last->spec), output.C, output.H, output.W, classes);
     }
     if (params == 0) {
         return err_set(err, ERR_RANGE, "no layer has parameters: there is nothing to train");
@@ -154,12 +154,13 @@ int net_measure(struct layer *made, const struct layer_spec *layers, int count, 
     struct shape at = input;
     for (int i = 0; i < count; i++) {
         made[i] = (struct layer){.spec = layers[i], .index = i, .in = at};
+        (void)snprintf(made[i].name, sizeof made[i].name, "%d", i); // fits
         if (measure_layer(&made[i], &sum, N, err) < 0) {
-            return err_wrap(err, "layer %d (%s)", i, kind_name(&layers[i]));
+            return err_wrap(err, "layer %s (%s)", made[i].name, kind_name(&layers[i]));
         }
         at = made[i].out;
     }
-    rc = check_ends(layers, count, at, classes, sum.params, err);
+    rc = check_ends(&made[count - 1], classes, sum.params, err);
     if (rc == ERR_OK) {
         *size = sum;
     }

@@ -16,6 +16,7 @@ enum { NET_LAYER_MAX = 256 };
 struct net_size {
     int tensors;
     size_t params;      // floats
+    size_t buffers;     // floats
     size_t activations; // floats: the input and every y
     size_t gradient;    // floats of one of the two blocks that dy and dx alternate between
     size_t state;       // floats, room for every layer's state

@@ -37,6 +37,11 @@ const char *const layer_names[LAYER_COUNT] = {
     [LAYER_DROPOUT] = "dropout",
 };
 
+const char *const loss_names[LOSS_COUNT] = {
+    [LOSS_CROSS_ENTROPY] = "cross_entropy",
+    [LOSS_MSE] = "mse",
+};
+
 const char *const optimizer_names[OPTIMIZER_COUNT] = {
     [OPTIMIZER_SGD] = "sgd",           [OPTIMIZER_MOMENTUM] = "momentum",
     [OPTIMIZER_NESTEROV] = "nesterov", [OPTIMIZER_ADAGRAD] = "adagrad",

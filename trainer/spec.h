@@ -92,6 +92,20 @@ struct layer_spec {
     struct init_spec init;             // dense, conv2d: the weights; biases start at 0
 };
 
+enum loss_kind {
+    LOSS_CROSS_ENTROPY, // of the softmax of the logits, in nats; label_smoothing
+    LOSS_MSE,           // mean over the classes of (logit - target)^2
+    LOSS_COUNT,
+};
+extern const char *const loss_names[LOSS_COUNT];
+
+/* What a sample's logits cost; with kernels/loss.c. */
+struct loss_spec {
+    enum loss_kind kind;
+    double
+        label_smoothing; // cross_entropy: 0, the share of the target that all classes get; below 1
+};
+
 enum optimizer_kind {
     OPTIMIZER_SGD,
     OPTIMIZER_MOMENTUM,

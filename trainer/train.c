@@ -44,7 +44,8 @@ static int build_net(struct training *t, struct err *err) {
     struct layer_spec *layers = NULL;
     int count = 0;
     config_layers(t->config, t->set.classes, &layers, &count);
-    int rc = net_new(&t->net, layers, count, t->set.shape, t->set.classes, t->batch.max, err);
+    int rc = net_new(&t->net, layers, count, t->set.shape, t->set.classes, &t->config->loss,
+                     t->batch.max, err);
     free(layers);
     return rc == ERR_OK ? ERR_OK : err_wrap(err, "model");
 }
@@ -106,7 +107,8 @@ static int train_batch(struct training *t, struct err *err) {
     batch_load(&t->batch, &t->set, &t->set.train, n, t->net);
 
     struct net_stats stats = {0};
-    net_train(t->net, t->batch.labels, n, config->seed, epoch, (uint32_t)t->at.step, &stats);
+    const struct net_targets targets = {.labels = t->batch.labels};
+    net_train(t->net, &targets, n, config->seed, epoch, (uint32_t)t->at.step, &stats);
     if (!isfinite(stats.loss_sum)) {
         return err_set(err, ERR_DIVERGED, "the loss of epoch %u, batch %d is %g", epoch,
                        t->at.step + 1, stats.loss_sum / n);

@@ -127,6 +127,7 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(bias_add)                                                                                    \
     X(bias_grad)                                                                                   \
     X(softmax_xent)                                                                                \
+    X(squared_error)                                                                               \
     X(dropout)                                                                                     \
     X(gather)                                                                                      \
     X(sgd)                                                                                         \

@@ -37,6 +37,18 @@ struct pool_shape {
     int P, Q; // (H - kernel)/stride + 1
 };
 
+/* The logits of a batch and what they should have been.  The target of a sample is t = share *
+ * onehot(label) + (1 - share) * onehot(other); of the softmax, with smoothing s, (1 - s) t + s /
+ * classes. */
+struct loss_batch {
+    const float *logits;   // (classes, N); past n they may be anything
+    float *dlogits;        // (classes, N), or NULL: the gradient of the mean loss; 0 past n
+    const uint8_t *labels; // (n), each below `classes`
+    const uint8_t *others; // likewise; NULL: share is 1
+    float share, smoothing;
+    int classes, N, n;
+};
+
 struct kernels {
     const char *name; // "x86-64-v4"
 
@@ -85,13 +97,12 @@ struct kernels {
     void (*bias_add)(float *x, const float *b, int rows, size_t M);
     void (*bias_grad)(float *db, const float *dy, int rows, size_t M);
 
-    /* Cross-entropy of softmax(logits) against labels, over the first n of N columns.
-     *     logits (classes, N)   dlogits (classes, N) or NULL: (softmax - onehot) / n, 0 past n
-     * Adds to *loss_sum (nats, each sample's in double, in column order) and *correct (the largest
-     * logit, the first on a tie, is the label; a NaN is never correct).  labels (n), each below
-     * `classes`; logits past n may be anything. */
-    void (*softmax_xent)(float *dlogits, const float *logits, const uint8_t *labels, int classes,
-                         int N, int n, double *loss_sum, int64_t *correct);
+    /* Losses: cross-entropy of softmax(logits), in nats, and the mean over the classes of (logit -
+     * target)^2, which smoothing does not change.  Both add to *loss_sum (each sample's in double, in
+     * column order) and to *correct (the largest logit, the first on a tie, is the label; a NaN is
+     * never correct). */
+    void (*softmax_xent)(const struct loss_batch *batch, double *loss_sum, int64_t *correct);
+    void (*squared_error)(const struct loss_batch *batch, double *loss_sum, int64_t *correct);
 
     /* y = x * mask / (1 - p), mask from n 32-bit random numbers: kept where r >= p * 2^32.  p in
      * [0, 1); any n; y may be x.  The gradient is the same call on dy. */

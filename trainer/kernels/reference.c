@@ -290,27 +290,56 @@ void reference_bias_grad(double *db, const float *dy, int rows, size_t M) {
 
 /* ---- batches ---- */
 
-void reference_softmax_xent(double *dlogits, const float *logits, const uint8_t *labels,
-                            int classes, int N, int n, double *loss_sum, int64_t *correct) {
-    clear(dlogits, (size_t)classes * N);
-    for (int i = 0; i < n; i++) {
-        int best = 0;
-        for (int k = 1; k < classes; k++) {
-            best = logits[k * N + i] > logits[best * N + i] ? k : best;
+/* The share of class k in what sample i should be, before smoothing. */
+static double target(const struct loss_batch *b, int i, int k) {
+    const double share = b->others ? (double)b->share : 1.0;
+    return (k == b->labels[i] ? share : 0.0) + (b->others && k == b->others[i] ? 1.0 - share : 0.0);
+}
+
+/* Is the first of the largest logits of sample i its label, and none of them NaN? */
+static bool is_hit(const struct loss_batch *b, int i) {
+    int best = 0;
+    for (int k = 0; k < b->classes; k++) {
+        if (isnan(b->logits[k * b->N + i])) {
+            return false;
         }
-        const double max = (double)logits[best * N + i];
-        double total = 0.0;
-        bool any_nan = false;
-        for (int k = 0; k < classes; k++) {
-            any_nan = any_nan || isnan(logits[k * N + i]);
-            total += exp((double)logits[k * N + i] - max);
+        best = b->logits[k * b->N + i] > b->logits[best * b->N + i] ? k : best;
+    }
+    return best == b->labels[i];
+}
+
+void reference_softmax_xent(double *dlogits, const struct loss_batch *b, double *loss_sum,
+                            int64_t *correct) {
+    const double smoothing = (double)b->smoothing;
+    clear(dlogits, (size_t)b->classes * b->N);
+    for (int i = 0; i < b->n; i++) {
+        double max = -INFINITY, total = 0.0;
+        for (int k = 0; k < b->classes; k++) {
+            max = fmax(max, (double)b->logits[k * b->N + i]);
         }
-        for (int k = 0; k < classes; k++) {
-            const double p = exp((double)logits[k * N + i] - max) / total;
-            dlogits[k * N + i] = (p - (k == labels[i])) / n;
+        for (int k = 0; k < b->classes; k++) {
+            total += exp((double)b->logits[k * b->N + i] - max);
         }
-        *loss_sum += log(total) - ((double)logits[labels[i] * N + i] - max);
-        *correct += !any_nan && best == labels[i];
+        for (int k = 0; k < b->classes; k++) {
+            const double z = (double)b->logits[k * b->N + i] - max;
+            const double t = (1.0 - smoothing) * target(b, i, k) + smoothing / b->classes;
+            dlogits[k * b->N + i] = (exp(z) / total - t) / b->n;
+            *loss_sum += t * (log(total) - z);
+        }
+        *correct += is_hit(b, i);
+    }
+}
+
+void reference_squared_error(double *dlogits, const struct loss_batch *b, double *loss_sum,
+                             int64_t *correct) {
+    clear(dlogits, (size_t)b->classes * b->N);
+    for (int i = 0; i < b->n; i++) {
+        for (int k = 0; k < b->classes; k++) {
+            const double error = (double)b->logits[k * b->N + i] - target(b, i, k);
+            dlogits[k * b->N + i] = 2.0 * error / b->classes / b->n;
+            *loss_sum += error * error / b->classes;
+        }
+        *correct += is_hit(b, i);
     }
 }
 

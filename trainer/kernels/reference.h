@@ -42,8 +42,11 @@ void reference_maxout_backward(double *dx, const float *dy, const uint8_t *arg, 
 void reference_bias_add(double *y, const float *x, const float *b, int rows, size_t M);
 void reference_bias_grad(double *db, const float *dy, int rows, size_t M);
 
-void reference_softmax_xent(double *dlogits, const float *logits, const uint8_t *labels,
-                            int classes, int N, int n, double *loss_sum, int64_t *correct);
+/* The gradient goes to `dlogits`; that of the batch is not read. */
+void reference_softmax_xent(double *dlogits, const struct loss_batch *batch, double *loss_sum,
+                            int64_t *correct);
+void reference_squared_error(double *dlogits, const struct loss_batch *batch, double *loss_sum,
+                             int64_t *correct);
 void reference_dropout(double *y, const float *x, const uint32_t *random, float p, size_t n);
 void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                       int N);

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_TRAINER_NET_TESTING_H
 #define TESTS_UNIT_TRAINER_NET_TESTING_H
 
+#include "trainer/net.h"
 #include "trainer/spec.h"
 
 // cmocka.h wants these four before it
@@ -46,6 +47,9 @@
             .pieces = 3                                                                            \
         }                                                                                          \
     }
+
+/* Plain labels, for as long as the block lasts. */
+#define LABELS(labels_) (&(struct net_targets){.labels = (labels_)})
 
 /* ---- random numbers: SplitMix64 (Steele, Lea, Flood 2014), unrelated to base/rng.h ---- */
 

@@ -63,7 +63,7 @@ static void small_init(struct small *s, int units, enum optimizer_kind kind, flo
     };
     const struct optimizer_spec spec = {.kind = kind, .lr = 0.1, .beta1 = 0.9, .beta2 = 0.99};
     struct err err;
-    if (net_new(&s->net, layers, 2, (struct shape){4, 1, 1}, 3, 1, &err) != ERR_OK) {
+    if (net_new(&s->net, layers, 2, (struct shape){4, 1, 1}, 3, NULL, 1, &err) != ERR_OK) {
         fail_msg("%s", err.msg);
     }
     size_t n = net_param_count(s->net);

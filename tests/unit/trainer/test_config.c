@@ -94,6 +94,12 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"dataset\": {\"train\": -1}}",
          "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
         {"{\"dropout\": 1}", "dropout: must be a number of at least 0 and below 1, not 1\n"},
+        {"{\"loss\": \"msr\"}", "loss: unknown loss \"msr\"; did you mean \"mse\"?\n"},
+        {"{\"loss\": {\"label_smoothing\": 1}}",
+         "loss.label_smoothing: must be a number of at least 0 and below 1, not 1\n"},
+        {"{\"loss\": {\"name\": \"mse\", \"label_smoothing\": 0.1}}",
+         "loss.label_smoothing: \"label_smoothing\" is not a key of loss \"mse\", only of "
+         "\"cross_entropy\"\n"},
         {"{\"model\": \"lenet\"}", "model: unknown model \"lenet\"; did you mean \"lenet5\"?\n"},
         {"{\"model\": {\"layers\": []}}", "model.layers: must be a list of 1 to 200 layers\n"},
         {"{\"model\": {\"layers\": {}}}", "model.layers: must be a list of 1 to 200 layers\n"},
@@ -153,6 +159,8 @@ static void an_empty_config_has_the_documented_defaults(void **state) {
     assert_true(config.optimizer.beta2 == 0.999);
     assert_true(config.optimizer.eps == 1e-8);
     assert_int_equal(config.schedule.kind, SCHEDULE_CONSTANT);
+    assert_int_equal(config.loss.kind, LOSS_CROSS_ENTROPY);
+    assert_true(config.loss.label_smoothing == 0);
     assert_int_equal(config.choices.activation.kind, ACTIVATION_RELU);
     assert_int_equal(config.choices.init.kind, INIT_XAVIER_UNIFORM);
     assert_true(config.choices.init.gain == 1);
@@ -205,6 +213,7 @@ static void values_reach_their_fields(void **state) {
         "{\"dataset\": {\"name\": \"./set\", \"train\": 512, \"test\": 100}, \"model\": \"mlp\","
         " \"optimizer\": {\"name\": \"nesterov\", \"lr\": 0.25, \"momentum\": 0.5},"
         " \"schedule\": {\"name\": \"step\", \"step_size\": 3, \"gamma\": 0.5},"
+        " \"loss\": {\"label_smoothing\": 0.25},"
         " \"activation\": {\"name\": \"elu\", \"alpha\": 0.5},"
         " \"init\": {\"name\": \"normal\", \"std\": 0.02}, \"dropout\": 0.375, \"l2\": 0.125,"
         " \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
@@ -220,6 +229,7 @@ static void values_reach_their_fields(void **state) {
     assert_int_equal(config.schedule.kind, SCHEDULE_STEP);
     assert_int_equal(config.schedule.step_size, 3);
     assert_true(config.schedule.gamma == 0.5);
+    assert_true(config.loss.label_smoothing == 0.25);
     assert_int_equal(config.choices.activation.kind, ACTIVATION_ELU);
     assert_true(config.choices.activation.alpha == 0.5f);
     assert_int_equal(config.choices.init.kind, INIT_NORMAL);
@@ -264,6 +274,10 @@ static void identities_are_one_for_all_spellings(void **state) {
           "{\"epochs\": 5, \"schedule\": {\"T_max\": 0, \"name\": \"cosine\"}}"}},
         {"{\"schedule\":{\"T_max\":7,\"name\":\"cosine\"}}",
          {"{\"schedule\": {\"name\": \"cosine\", \"T_max\": 7}, \"epochs\": 5}"}},
+        {"{\"loss\":{\"label_smoothing\":0.1,\"name\":\"cross_entropy\"}}",
+         {"{\"loss\": {\"label_smoothing\": 0.1}}",
+          "{\"loss\": {\"name\": \"cross_entropy\", \"label_smoothing\": 1e-1}}"}},
+        {"{\"loss\":\"mse\"}", {"{\"loss\": \"mse\"}", "{\"loss\": {\"name\": \"mse\"}}"}},
         {"{\"optimizer\":\"adamw\"}",
          {"{\"optimizer\": {\"name\": \"adamw\", \"weight_decay\": 0.01}, \"clip_norm\": 0}"}},
         {"{\"activation\":\"leaky_relu\",\"init\":{\"name\":\"normal\",\"std\":0.02}}",

@@ -50,6 +50,7 @@ static void every_rule_is_on_the_pages(void **state) {
         expect_names(page, mark, schedule_names, SCHEDULE_COUNT);
         expect_names(page, mark, activation_names, ACTIVATION_COUNT);
         expect_names(page, mark, init_names, INIT_COUNT);
+        expect_names(page, mark, loss_names, LOSS_COUNT);
     }
 }
 

@@ -169,7 +169,7 @@ static struct net *make(struct init_spec init, uint64_t seed) {
     };
     struct net *net = NULL;
     struct err err = {0};
-    if (net_new(&net, layers, 6, (struct shape){MIDDLE, 5, 5}, 10, 1, &err) < 0) {
+    if (net_new(&net, layers, 6, (struct shape){MIDDLE, 5, 5}, 10, NULL, 1, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     net_init(net, seed);

@@ -25,7 +25,7 @@ enum { LAYER_TOTAL = sizeof LAYERS / sizeof *LAYERS };
 static struct net *make(const struct layer_spec *layers, int count, struct shape input) {
     struct net *net = NULL;
     struct err err = {0};
-    if (net_new(&net, layers, count, input, CLASSES, BATCH_MAX, &err) < 0) {
+    if (net_new(&net, layers, count, input, CLASSES, NULL, BATCH_MAX, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     net_init(net, 3);
@@ -57,7 +57,7 @@ static struct outcome step(struct net *net, int n, uint64_t set, float filler) {
     struct outcome outcome = {0};
     uint8_t labels[BATCH_MAX];
     load(net, labels, n, set, filler);
-    net_train(net, labels, n, 9, 2, 4, &outcome.stats);
+    net_train(net, LABELS(labels), n, 9, 2, 4, &outcome.stats);
     const size_t bytes = net_param_count(net) * sizeof(float);
     outcome.grads = malloc(bytes);
     assert_non_null(outcome.grads);
@@ -104,7 +104,7 @@ static void step_does_not_depend_on_the_batches_before(void **state) {
         uint8_t labels[BATCH_MAX];
         free(step(used, before[i], 77, 0.0f).grads);
         load(used, labels, before[i], 78, 0.0f);
-        net_eval(used, labels, before[i], &stats);
+        net_eval(used, LABELS(labels), before[i], &stats);
         check_same(used, step(used, 5, 1, 0.0f), step(fresh, 5, 1, 0.0f));
         net_free(fresh);
     }
@@ -146,7 +146,7 @@ static void gradient_of_a_batch_is_the_mean_over_its_samples(void **state) {
         for (int f = 0; f < FEATURES; f++) {
             net_input(net)[f * NET_LANES] = sample[f];
         }
-        net_train(net, &labels[i], 1, 0, 0, 0, &stats);
+        net_train(net, LABELS(&labels[i]), 1, 0, 0, 0, &stats);
         loss += stats.loss_sum;
         for (size_t k = 0; k < count; k++) {
             mean[k] += (double)net_grads(net)[k] / BATCH_MAX;
@@ -171,7 +171,7 @@ static void dropout_differs_between_seeds_epochs_and_steps(void **state) {
     double loss[5];
     for (int i = 0; i < 5; i++) {
         struct net_stats stats = {0};
-        net_train(net, labels, BATCH_MAX, keys[i][0], keys[i][1], keys[i][2], &stats);
+        net_train(net, LABELS(labels), BATCH_MAX, keys[i][0], keys[i][1], keys[i][2], &stats);
         loss[i] = stats.loss_sum;
         for (int j = 0; j < i; j++) {
             assert_true(fabs(loss[i] - loss[j]) > 1e-4);
@@ -200,7 +200,7 @@ static void dropout_keeps_the_share_it_should_and_layers_draw_apart(void **state
     }
     uint8_t labels[N] = {0};
     struct net_stats stats = {0};
-    net_train(net, labels, N, 1, 0, 0, &stats);
+    net_train(net, LABELS(labels), N, 1, 0, 0, &stats);
     // dlogits of class 1 is 1/4 / 16 for every sample: the gradient is the mean of the outputs / 4
     double sum = 0.0;
     for (int i = 0; i < WIDTH; i++) {
@@ -220,15 +220,15 @@ static void tiny_network_learns_a_tiny_set_by_heart(void **state) {
     uint8_t labels[BATCH_MAX];
     load(net, labels, 12, 5, 0.0f);
     struct net_stats first = {0}, last = {0};
-    net_eval(net, labels, 12, &first);
+    net_eval(net, LABELS(labels), 12, &first);
     for (int t = 0; t < 300; t++) {
         struct net_stats stats = {0};
-        net_train(net, labels, 12, 1, 0, (uint32_t)t, &stats);
+        net_train(net, LABELS(labels), 12, 1, 0, (uint32_t)t, &stats);
         for (size_t i = 0; i < net_param_count(net); i++) {
             net_params(net)[i] -= 0.1f * net_grads(net)[i];
         }
     }
-    net_eval(net, labels, 12, &last);
+    net_eval(net, LABELS(labels), 12, &last);
     assert_true(first.correct < 12);
     assert_int_equal(last.correct, 12);
     CHECK_BELOW(last.loss_sum, 0.05 * first.loss_sum);
@@ -241,11 +241,11 @@ static void stats_add_up_over_batches(void **state) {
     uint8_t labels[BATCH_MAX];
     struct net_stats a = {0}, b = {0}, sum = {0};
     load(net, labels, 9, 1, 0.0f);
-    net_eval(net, labels, 9, &a);
-    net_eval(net, labels, 9, &sum);
+    net_eval(net, LABELS(labels), 9, &a);
+    net_eval(net, LABELS(labels), 9, &sum);
     load(net, labels, 4, 2, 0.0f);
-    net_eval(net, labels, 4, &b);
-    net_eval(net, labels, 4, &sum);
+    net_eval(net, LABELS(labels), 4, &b);
+    net_eval(net, LABELS(labels), 4, &sum);
     assert_int_equal(sum.samples, 13);
     assert_int_equal(sum.correct, a.correct + b.correct);
     CHECK_NEAR(sum.loss_sum, a.loss_sum + b.loss_sum, 1e-12);
@@ -427,7 +427,7 @@ static void misfits_are_refused_with_layer_and_reason(void **state) {
         // outputs are written on success only
         assert_int_equal(params, 12345);
         assert_int_equal(shapes[0].C, -7);
-        rc = net_new(&net, misfit->layers, misfit->count, input, 4, 2, &err);
+        rc = net_new(&net, misfit->layers, misfit->count, input, 4, NULL, 2, &err);
         assert_int_equal(rc, ERR_RANGE);
         assert_null(net);
     }
@@ -467,12 +467,12 @@ static void batches_are_measured_before_memory_is_taken(void **state) {
     struct err err = {0};
     struct net *net = NULL;
     assert_int_equal(net_check(layers, 5, input, 4, 1, NULL, NULL, &err), ERR_OK);
-    assert_int_equal(net_new(&net, layers, 5, input, 4, 1024, &err), ERR_RANGE);
+    assert_int_equal(net_new(&net, layers, 5, input, 4, NULL, 1024, &err), ERR_RANGE);
     assert_string_equal(err.msg, "layer 0 (conv2d): too large: parameters, their gradients and the "
                                  "activations of a batch need more than 8 GiB");
     static const int batches[] = {0, -1, INT_MAX};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(net_new(&net, layers, 5, input, 4, batches[i], &err), ERR_RANGE);
+        assert_int_equal(net_new(&net, layers, 5, input, 4, NULL, batches[i], &err), ERR_RANGE);
         assert_non_null(strstr(err.msg, "batch"));
     }
     assert_null(net);

@@ -74,8 +74,8 @@ static struct bench *bench_new(const struct example *example, int n) {
     assert_non_null(bench);
     struct err err = {0};
     uint64_t random = 1;
-    if (net_new(&bench->net, example->layers, example->count, example->input, CLASSES, n, &err) <
-        0) {
+    if (net_new(&bench->net, example->layers, example->count, example->input, CLASSES, NULL, n,
+                &err) < 0) {
         fail_msg("%s: %s", example->name, err.msg);
     }
     make_data(bench, example, n, &random);
@@ -147,7 +147,7 @@ static void check_gradients(const struct example *example, int n, bool differenc
         central_differences(bench);
     }
     struct net_stats stats = {0};
-    net_train(bench->net, bench->labels, n, 11, 3, 5, &stats);
+    net_train(bench->net, LABELS(bench->labels), n, 11, 3, 5, &stats);
     assert_int_equal(stats.samples, n);
     CHECK_NEAR(stats.loss_sum / n, loss, 3e-6 * loss);
 
@@ -309,7 +309,7 @@ static void evaluation_is_without_dropout(void **state) {
     assert_true(fabs(trained - loss) > 1e-3); // the two do differ
 
     struct net_stats stats = {0};
-    net_eval(bench->net, bench->labels, 6, &stats);
+    net_eval(bench->net, LABELS(bench->labels), 6, &stats);
     CHECK_NEAR(stats.loss_sum / 6, loss, 3e-6 * loss);
     for (int n = 0; n < 6; n++) {
         for (int c = 0; c < CLASSES; c++) {
@@ -326,7 +326,7 @@ static void l2_adds_twice_the_weights_but_not_the_biases(void **state) {
         "l2", {1, 5, 5}, 4, {CONV2D(3, 3, 1, 0), ACTIVATION(PRELU), FLATTEN, DENSE(4)}};
     struct bench *bench = bench_new(&example, 4);
     struct net_stats stats = {0};
-    net_train(bench->net, bench->labels, 4, 1, 1, 1, &stats);
+    net_train(bench->net, LABELS(bench->labels), 4, 1, 1, 1, &stats);
     float before[PARAMS_MAX];
     memcpy(before, net_grads(bench->net), net_param_count(bench->net) * sizeof *before);
     net_add_l2(bench->net, 0.05);
