@@ -1,8 +1,8 @@
--- results/schema.sql - the tables and views of results.db, embedded into the program when it is built.
+-- results/schema.sql - the tables of results.db, embedded into the program when it is built.
 --
--- The tables are the program's own and may change with user_version.  The views at the end are the
--- interface; docs/schema.md describes them column by column.  The view sweep_<name> of each sweep is
--- made by store_views.c, since its columns are the sweep's axes and metrics.
+-- The tables are the program's own and may change with user_version.  A column that a later version
+-- adds stands last in its table, is NULL where nobody filled it, and has its row in store_schema.c.
+-- The views are in views.sql.
 --
 -- No table's name may begin with "sweep_": a sweep can have any name, and its view would clash.
 
@@ -37,7 +37,8 @@ CREATE TABLE trial (
     epochs_done INTEGER NOT NULL DEFAULT 0,        -- epochs 1 .. n are all there
     attempts    INTEGER NOT NULL DEFAULT 0,
     status      TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'paused',
-                'complete', 'failed', 'pruned', 'cancelled'))
+                'complete', 'failed', 'pruned', 'cancelled')),
+    stopped     TEXT                               -- why it is complete before its last epoch
 ) STRICT;
 CREATE INDEX trial_running ON trial (id) WHERE status = 'running';
 
@@ -142,7 +143,7 @@ CREATE TABLE measured (
 
 CREATE TABLE layer (
     trial     INTEGER NOT NULL REFERENCES trial,
-    epoch     INTEGER NOT NULL,
+    epoch     INTEGER NOT NULL, -- 0: before the first
     layer     TEXT NOT NULL,
     mean      REAL,
     std       REAL,
@@ -150,7 +151,16 @@ CREATE TABLE layer (
     max       REAL,
     dead      REAL, -- shares of the units, 0 to 1
     saturated REAL,
-    histogram TEXT, -- JSON
+    histogram TEXT, -- JSON array: how many values in each of as many equal bins
+    position  INTEGER, -- in the network, from 0
+    histogram_low  REAL, -- the lower edge of the first bin
+    histogram_high REAL, -- the upper edge of the last
+    gradient_mean  REAL, -- of the loss by the layer's outputs
+    gradient_std   REAL,
+    gradient_histogram TEXT,
+    gradient_low   REAL,
+    gradient_high  REAL,
+    update_ratio   REAL, -- length of the step of the weights by their own
     PRIMARY KEY (trial, epoch, layer)
 ) STRICT, WITHOUT ROWID;
 
@@ -159,95 +169,3 @@ CREATE TABLE student_t (
     df INTEGER PRIMARY KEY,
     t  REAL NOT NULL
 ) STRICT;
-
--- ---- the interface ----
-
-CREATE VIEW trials AS
-SELECT s.name AS sweep,
-       m.trial AS trial,
-       t.key AS key,
-       m.label AS label,
-       t.status AS status,
-       m.replicate AS replicate,
-       t.seed AS seed,
-       m.params AS params,
-       t.config AS config,
-       t.attempts AS attempts,
-       t.epochs_done AS epochs_done,
-       nullif(t.epochs, 0) AS epochs,
-       CASE s.goal WHEN 'maximize' THEN b.high ELSE b.low END AS best_value,
-       CASE s.goal WHEN 'maximize' THEN b.high_epoch ELSE b.low_epoch END AS best_epoch,
-       b.last AS last_value,
-       (SELECT sum(e.seconds) FROM epoch e WHERE e.trial = m.trial) AS seconds,
-       CASE t.status WHEN 'failed' THEN
-           (SELECT coalesce(a.message, a.reason) FROM attempt a
-            WHERE a.trial = m.trial AND a.reason IS NOT NULL ORDER BY a.attempt DESC LIMIT 1)
-       END AS error
-FROM member m
-JOIN sweep s ON s.id = m.sweep
-JOIN trial t ON t.id = m.trial
-LEFT JOIN summary b ON b.trial = m.trial AND b.metric = s.metric_id
-WHERE m.present;
-
-CREATE VIEW curves AS
-SELECT s.name AS sweep, v.trial AS trial, v.epoch AS epoch, m.name AS metric, v.value AS value
-FROM value v
-JOIN metric m ON m.id = v.metric
-JOIN trial t ON t.id = v.trial
-JOIN sweep s ON s.id = t.sweep;
-
-CREATE VIEW epochs AS
-SELECT s.name AS sweep, e.trial AS trial, e.epoch AS epoch, e.attempt AS attempt,
-       e.seconds AS seconds, e.samples_per_second AS samples_per_second,
-       strftime('%Y-%m-%dT%H:%M:%fZ', e.at, 'unixepoch') AS at
-FROM epoch e
-JOIN trial t ON t.id = e.trial
-JOIN sweep s ON s.id = t.sweep;
-
-CREATE VIEW leaderboard AS
-WITH run AS ( -- what counts: complete trials of the present plan that have a value
-    SELECT m.sweep, m.params, m.label, m.replicate, m.trial, s.name, s.planned_at,
-           CASE s.goal WHEN 'maximize' THEN -1 ELSE 1 END AS sign,
-           CASE s.goal WHEN 'maximize' THEN b.high ELSE b.low END AS value
-    FROM sweep s
-    JOIN member m ON m.sweep = s.id AND m.present
-    JOIN trial t ON t.id = m.trial AND t.status = 'complete'
-    JOIN summary b ON b.trial = m.trial AND b.metric = s.metric_id
-),
-placed AS ( -- the mean first, so that the deviations keep their digits
-    SELECT *, avg(value) OVER point AS mean,
-           row_number() OVER (point ORDER BY sign * value, replicate, trial) AS place
-    FROM run WHERE value IS NOT NULL
-    WINDOW point AS (PARTITION BY sweep, params)
-),
-point AS (
-    SELECT sweep, name, planned_at, sign, params, min(label) AS label, count(*) AS n, min(mean) AS mean,
-           sqrt(sum((value - mean) * (value - mean)) / (count(*) - 1)) AS std,
-           max(trial) FILTER (WHERE place = 1) AS best_trial
-    FROM placed GROUP BY sweep, params
-)
-SELECT p.name AS sweep,
-       row_number() OVER (PARTITION BY p.sweep ORDER BY p.sign * p.mean, p.best_trial) AS rank,
-       p.label AS label, p.params AS params, p.n AS n, p.mean AS mean, p.std AS std,
-       p.mean - q.t * p.std / sqrt(p.n) AS ci_low,
-       p.mean + q.t * p.std / sqrt(p.n) AS ci_high,
-       p.best_trial AS best_trial
-FROM point p
-LEFT JOIN student_t q ON q.df = min(p.n - 1, (SELECT max(df) FROM student_t))
-ORDER BY p.planned_at DESC, p.sweep DESC, rank;
-
-CREATE VIEW layers AS
-SELECT s.name AS sweep, l.trial AS trial, l.epoch AS epoch, l.layer AS layer, l.mean AS mean,
-       l.std AS std, l.min AS min, l.max AS max, l.dead AS dead, l.saturated AS saturated,
-       l.histogram AS histogram
-FROM layer l
-JOIN trial t ON t.id = l.trial
-JOIN sweep s ON s.id = t.sweep;
-
-CREATE VIEW failures AS
-SELECT s.name AS sweep, a.trial AS trial, a.attempt AS attempt, a.reason AS reason,
-       a.exit_status AS exit_status, a.signal AS signal, a.log_tail AS log_tail
-FROM attempt a
-JOIN trial t ON t.id = a.trial
-JOIN sweep s ON s.id = t.sweep
-WHERE a.reason IS NOT NULL;

@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "results/stats.h"
 #include "results/store_internal.h"
 
 #include <assert.h>
@@ -10,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static const char schema[] =
-#include "results/schema.inc"
-    ;
 
 static const char *const stmt_sql[] = {
 #define X(name, sql) sql,
@@ -163,46 +158,16 @@ void store_rollback(struct store *store) {
 
 /* ---- opening and closing ---- */
 
-static int fill_student_t(struct store *store, struct err *err) {
-    sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(store->db, "INSERT INTO student_t (df, t) VALUES (?1, ?2)", -1,
-                                &stmt, NULL);
-    if (rc != SQLITE_OK) {
-        return store_fail(store, rc, err);
-    }
-    for (int df = 1; df <= STUDENT_T_MAX && rc == ERR_OK; df++) {
-        (void)sqlite3_bind_int(stmt, 1, df);
-        (void)sqlite3_bind_double(stmt, 2, stats_t_quantile(0.975, df));
-        rc = store_run(store, stmt, err);
-    }
-    (void)sqlite3_finalize(stmt); // its last step told what there was to tell
-    return rc;
-}
-
-static int make_schema(struct store *store, struct err *err) {
-    int rc = store_exec(store, "BEGIN EXCLUSIVE", err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    char *ids = mem_printf("PRAGMA application_id = %d; PRAGMA user_version = %d",
-                           STORE_APPLICATION_ID, STORE_VERSION);
-    rc = store_exec(store, schema, err);
-    rc = rc == ERR_OK ? fill_student_t(store, err) : rc;
-    rc = rc == ERR_OK ? store_exec(store, ids, err) : rc;
-    rc = rc == ERR_OK ? store_exec(store, "COMMIT", err) : rc;
-    free(ids);
-    return rc == ERR_OK ? rc : err_wrap(err, "make the tables");
-}
-
 /* Only after it is known that the file is ours: journal_mode writes to it. */
-static int prepare_writer(struct store *store, bool fresh, struct err *err) {
+static int prepare_writer(struct store *store, int version, struct err *err) {
     int rc = store_exec(store,
                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                         "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
                         "PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864",
                         err);
-    if (rc == ERR_OK && fresh) {
-        rc = make_schema(store, err);
+    if (rc == ERR_OK && version < STORE_VERSION) {
+        rc = version == 0 ? store_schema_make(store, err)
+                          : store_schema_upgrade(store, version, err);
     }
     if (rc == ERR_OK) {
         rc = store_exec(store, "CREATE TEMP TABLE planned (trial INTEGER PRIMARY KEY)", err);
@@ -214,10 +179,12 @@ int store_open(struct store **store, const char *dir, enum store_mode mode, stru
     struct store *s = mem_zalloc(1, sizeof *s);
     s->mode = mode;
     s->path = mem_printf("%s/results.db", dir);
-    bool fresh = false;
-    int rc = store_connect(s, dir, &fresh, err);
+    int version = 0;
+    int rc = store_connect(s, dir, &version, err);
     if (rc == ERR_OK && mode == STORE_WRITE) {
-        rc = prepare_writer(s, fresh, err);
+        rc = prepare_writer(s, version, err);
+    } else if (rc == ERR_OK && version < STORE_VERSION) {
+        rc = store_schema_overlay(s, version, err);
     }
     if (rc != ERR_OK) {
         struct err ignored; // the first failure is the one to tell

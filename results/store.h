@@ -30,11 +30,12 @@ struct err;
 struct store;
 struct wire_record;
 
-enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 1 };
+enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 2 };
 enum store_mode { STORE_READ, STORE_WRITE };
 
 /* Opens DIR/results.db; STORE_WRITE makes it, with its schema, in a DIR that exists.  A file that is refused
- * is left as it is, and every message names it.
+ * is left as it is, and every message names it.  A file of an older version is brought up to date by a writer,
+ * in one transaction; a reader leaves it as it is and sees NULL in the columns that it lacks.
  *
  *     ERR_NOT_FOUND   reading, and there is no file or an empty one; the message says how to start
  *     ERR_VERSION     another application's database, or of a newer schema

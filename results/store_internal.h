@@ -2,6 +2,7 @@
  *
  *     store.c        opening, closing, transactions, statements, errors
  *     store_open.c   is this file ours, and may it lie here
+ *     store_schema.c tables and views, made and brought up to date
  *     store_plan.c   sweeps and their points
  *     store_cells.c  a point's params as the cells of the sweep's view
  *     store_run.c    attempts
@@ -100,8 +101,20 @@ int store_check_writing(struct store *store, struct err *err);
 /* The name of a network file system by its statfs() magic, on which a WAL cannot work; NULL: fine. */
 const char *store_network_fs(unsigned long magic);
 
-/* Opens the connection and makes sure that the file is ours: *fresh when it is empty still. */
-int store_connect(struct store *store, const char *dir, bool *fresh, struct err *err);
+/* Opens the connection and makes sure that the file is ours.  *version is that of its tables, 0 when it is
+ * empty still; at most STORE_VERSION. */
+int store_connect(struct store *store, const char *dir, int *version, struct err *err);
+
+/* ---- store_schema.c ---- */
+
+/* For a writer: the tables and views of an empty file; or of one of an older version, brought up to
+ * STORE_VERSION.  Each in one transaction. */
+int store_schema_make(struct store *store, struct err *err);
+int store_schema_upgrade(struct store *store, int version, struct err *err);
+
+/* For a reader of a file of an older version: makes it look like one of STORE_VERSION, with NULL in the columns
+ * that it lacks.  The file stays as it is. */
+int store_schema_overlay(struct store *store, int version, struct err *err);
 
 /* ---- store_plan.c ---- */
 

@@ -147,9 +147,9 @@ static int read_header(struct store *store, struct header *h, struct err *err) {
                : rc;
 }
 
-static int check_ours(struct store *store, const struct header *h, bool *fresh, struct err *err) {
-    *fresh = h->application == 0 && h->version == 0 && h->objects == 0;
-    if (*fresh) { // made by a runner that died at once, or by touch(1)
+static int check_ours(struct store *store, const struct header *h, struct err *err) {
+    if (h->application == 0 && h->version == 0 &&
+        h->objects == 0) { // made by a runner that died at once, or by touch(1)
         return store->mode == STORE_WRITE
                    ? ERR_OK
                    : err_set(err, ERR_NOT_FOUND, "%s: empty; \"besom run SWEEP\" fills it",
@@ -203,7 +203,7 @@ static int connect_immutable(struct store *store, struct header *header, struct 
     return rc;
 }
 
-int store_connect(struct store *store, const char *dir, bool *fresh, struct err *err) {
+int store_connect(struct store *store, const char *dir, int *version, struct err *err) {
     bool writer = store->mode == STORE_WRITE;
     int rc = writer ? check_folder(dir, store->path, err) : ERR_OK;
     rc = rc == ERR_OK ? check_from_outside(store, err) : rc;
@@ -220,5 +220,9 @@ int store_connect(struct store *store, const char *dir, bool *fresh, struct err 
     if (rc != ERR_OK && rc != ERR_CORRUPT && !writer && access(dir, W_OK) != 0) {
         rc = connect_immutable(store, &header, err);
     }
-    return rc == ERR_OK ? check_ours(store, &header, fresh, err) : rc;
+    rc = rc == ERR_OK ? check_ours(store, &header, err) : rc;
+    if (rc == ERR_OK) {
+        *version = (int)header.version; // at most STORE_VERSION
+    }
+    return rc;
 }

@@ -66,7 +66,9 @@ static void columns_are_the_documented_ones_in_their_order(void **state) {
     expect_columns(f, "leaderboard",
                    "sweep rank label params n mean std ci_low ci_high best_trial");
     expect_columns(f, "layers",
-                   "sweep trial epoch layer mean std min max dead saturated histogram");
+                   "sweep trial epoch layer mean std min max dead saturated histogram position"
+                   " histogram_low histogram_high gradient_mean gradient_std gradient_histogram"
+                   " gradient_low gradient_high update_ratio");
     expect_columns(f, "failures", "sweep trial attempt reason exit_status signal log_tail");
     expect_columns(f, "sweep_g",
                    "trial status optimizer replicate val_accuracy_best val_accuracy_last "
@@ -129,9 +131,11 @@ static void layers_show_what_the_table_has(void **state) {
     struct fixture *f = *state;
     one_running_trial(f, 1);
     expect_shell(f,
-                 "INSERT INTO layer VALUES (1, 1, 'conv1', 0.5, 1, -2, 3, 0.25, 0.125, '[1,2]');"
+                 "INSERT INTO layer VALUES (1, 1, 'conv1', 0.5, 1, -2, 3, 0.25, 0.125, '[1,2]',"
+                 " 2, -2.5, 3.5, 0.0625, 4, '[3]', -1, 1.5, 1e-3);"
                  "SELECT * FROM layers;",
-                 "s|1|1|conv1|0.5|1.0|-2.0|3.0|0.25|0.125|[1,2]\n");
+                 "s|1|1|conv1|0.5|1.0|-2.0|3.0|0.25|0.125|[1,2]"
+                 "|2|-2.5|3.5|0.0625|4.0|[3]|-1.0|1.5|0.001\n");
 }
 
 /* ---- leaderboard ----
