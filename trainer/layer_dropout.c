@@ -9,9 +9,6 @@
 #include "trainer/kernels/kernels.h"
 #include "trainer/layer.h"
 
-#include <Random123/philox.h>
-#include <string.h>
-
 static int dropout_shape(const struct layer_spec *spec, struct shape in, struct shape *out,
                          struct err *err) {
     if (!(spec->p >= 0.0f && spec->p < 1.0f)) {
@@ -25,21 +22,12 @@ static size_t dropout_state(const struct layer *layer, int N) {
     return shape_len(layer->out) * (size_t)N * sizeof(uint32_t);
 }
 
-/* What rng_u32() would give, block after block: without its state between two numbers the processor
- * works on several blocks at a time.  len is a multiple of 4, being one of NET_LANES. */
+/* len is a multiple of 4, being one of NET_LANES. */
 static void draw(uint32_t *random, size_t len, const struct layer *layer, const struct pass *pass) {
     struct rng rng;
     rng_init(&rng, pass->seed, RNG_DROPOUT + ((uint32_t)layer->index << 8), pass->epoch,
              pass->step);
-    philox4x32_key_t key;
-    memcpy(key.v, rng.key, sizeof rng.key);
-    philox4x32_ctr_t counter;
-    memcpy(counter.v, rng.counter, sizeof rng.counter);
-    for (size_t i = 0; i < len; i += 4) {
-        const philox4x32_ctr_t block = philox4x32_R(10, counter, key);
-        memcpy(random + i, block.v, sizeof block.v);
-        counter.v[0]++;
-    }
+    rng_fill(&rng, random, len);
 }
 
 static bool idle(const struct layer *layer, const struct pass *pass) {

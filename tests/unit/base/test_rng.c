@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -125,6 +126,95 @@ static void uniform_and_normal_have_their_moments(void **state) {
     assert_true(fabs(n4 / DRAWS - 3) < root * sqrt(96));
 }
 
+static void fill_gives_what_single_calls_give(void **state) {
+    (void)state;
+    uint32_t filled[48];
+    struct rng rng, other;
+    rng_init(&rng, 5, RNG_TEST, 6, 7);
+    other = rng;
+    rng_fill(&rng, filled, 8);
+    for (int i = 8; i < 12; i++) { // it goes on where the other ended
+        filled[i] = rng_u32(&rng);
+    }
+    rng_fill(&rng, filled + 12, 36);
+    for (int i = 0; i < 48; i++) {
+        assert_int_equal(filled[i], rng_u32(&other));
+    }
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The largest distance of the empirical distribution function from `cdf`, times sqrt(DRAWS). */
+static double kolmogorov(double *drawn, double (*cdf)(double x)) {
+    qsort(drawn, DRAWS, sizeof *drawn, compare_doubles);
+    double most = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        const double expected = cdf(drawn[i]);
+        most = fmax(most, fmax(expected - i / (double)DRAWS, (i + 1) / (double)DRAWS - expected));
+    }
+    return most * sqrt(DRAWS);
+}
+
+static double beta_half_half(double x) { // the arcsine distribution
+    return 2 / M_PI * asin(sqrt(x));
+}
+
+static double beta_1_1(double x) {
+    return x;
+}
+
+static double beta_2_2(double x) {
+    return x * x * (3 - 2 * x);
+}
+
+static double beta_1_3(double x) {
+    return 1 - (1 - x) * (1 - x) * (1 - x);
+}
+
+static void beta_has_its_distribution(void **state) {
+    (void)state;
+    static const struct {
+        double a, b, (*cdf)(double x);
+    } cases[] = {{0.5, 0.5, beta_half_half}, {1, 1, beta_1_1}, {2, 2, beta_2_2}, {1, 3, beta_1_3}};
+    double *drawn = malloc(DRAWS * sizeof *drawn);
+    assert_non_null(drawn);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct rng rng;
+        rng_init(&rng, 4, RNG_TEST, 0, (uint32_t)c);
+        for (int i = 0; i < DRAWS; i++) {
+            drawn[i] = rng_beta(&rng, cases[c].a, cases[c].b);
+        }
+        assert_true(kolmogorov(drawn, cases[c].cdf) < 1.95); // p = 0.001
+    }
+    free(drawn);
+}
+
+/* Of Beta(a, a): variance 1 / (4 (2a + 1)), fourth central moment 3 / (16 (2a + 1) (2a + 3)). */
+static void beta_has_its_moments_and_stays_within_0_and_1(void **state) {
+    (void)state;
+    static const double as[] = {1e-6, 0.01, 0.1, 0.2, 0.4, 1, 1.5, 8, 1e6};
+    for (size_t c = 0; c < sizeof as / sizeof *as; c++) {
+        const double a = as[c], variance = 1 / (4 * (2 * a + 1));
+        const double fourth = 3 / (16 * (2 * a + 1) * (2 * a + 3));
+        struct rng rng;
+        rng_init(&rng, 5, RNG_TEST, 0, (uint32_t)c);
+        double sum = 0, squares = 0;
+        for (int i = 0; i < DRAWS; i++) {
+            double x = rng_beta(&rng, a, a);
+            assert_true(x >= 0 && x <= 1);
+            sum += x - 0.5;
+            squares += (x - 0.5) * (x - 0.5);
+        }
+        // within 4 standard errors, and a little: where a is small, (x - 1/2)^2 has no variance left
+        const double root = 4 / sqrt(DRAWS), error = sqrt(fmax(fourth - variance * variance, 0));
+        assert_true(fabs(sum / DRAWS) < root * sqrt(variance));
+        assert_true(fabs(squares / DRAWS - variance) < root * error + 1e-9);
+    }
+}
+
 static void shuffle_reaches_every_permutation_alike(void **state) {
     (void)state;
     int count[24] = {0};
@@ -160,6 +250,9 @@ int main(void) {
         cmocka_unit_test(every_part_of_the_place_makes_another_stream),
         cmocka_unit_test(below_is_uniform),
         cmocka_unit_test(uniform_and_normal_have_their_moments),
+        cmocka_unit_test(fill_gives_what_single_calls_give),
+        cmocka_unit_test(beta_has_its_distribution),
+        cmocka_unit_test(beta_has_its_moments_and_stays_within_0_and_1),
         cmocka_unit_test(shuffle_reaches_every_permutation_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
