@@ -3,7 +3,7 @@
  *
  * Names and defaults are PyTorch's where PyTorch has the thing.  A spec is copied freely and owns
  * nothing, except where a pointer says so.  The doc strings of the formulas are with the code that
- * computes them: kernels/ (activations), init.h, optim.h, schedule.h. */
+ * computes them: kernels/ (activations), init.h, optim.h, schedule.h, augment.h. */
 #ifndef TRAINER_SPEC_H
 #define TRAINER_SPEC_H
 
@@ -158,6 +158,18 @@ struct schedule_spec {
     double div_factor, final_div_factor; // one_cycle: 25, 1e4
     double warmup;                       // 0: epochs of linear warm-up
     int epochs;                          // of the whole training, for one_cycle
+};
+
+/* What happens to training samples, see augment.h.  All 0: nothing. */
+struct augment_spec {
+    int crop;               // pixels of padding
+    double horizontal_flip; // probability
+    double rotation;        // degrees, at most
+    double brightness;      // factor 1 - this to 1 + this
+    double contrast;        // likewise
+    double noise;           // standard deviation
+    int cutout;             // pixels, the side of a square
+    double mixup;           // alpha
 };
 
 #endif

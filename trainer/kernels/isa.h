@@ -129,6 +129,10 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(softmax_xent)                                                                                \
     X(squared_error)                                                                               \
     X(dropout)                                                                                     \
+    X(rotate)                                                                                      \
+    X(adjust)                                                                                      \
+    X(noise)                                                                                       \
+    X(mix)                                                                                         \
     X(gather)                                                                                      \
     X(sgd)                                                                                         \
     X(momentum)                                                                                    \

@@ -113,6 +113,22 @@ struct kernels {
     void (*gather)(float *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                    int N);
 
+    /* The inner loops of trainer/augment.h, on samples before they are transposed.  Any alignment.
+     *
+     * A channel turned about its centre, counter-clockwise as one looks at it:
+     *     y[r,c] = x[(H-1)/2 + sine v + cosine u, (W-1)/2 + cosine v - sine u], u = r - (H-1)/2, v = c - (W-1)/2
+     * bilinear between pixels, 0 outside.  y (H,W); x (H+3,W+3): the channel behind one row and one
+     * column of zeros and before two of each. */
+    void (*rotate)(float *y, const float *x, int H, int W, double cosine, double sine);
+    /* x = min(max(a x + b, 0), 1); a NaN stays one */
+    void (*adjust)(float *x, float a, float b, size_t n);
+    /* x += std z, z normal, from 32-bit random numbers (n rounded up to a multiple of 32), in each 32
+     * z[i] = sqrt(-2 log u[i]) cos(2 pi v[i]) and z[i + 16] the same with sin (Box, Muller 1958), u[i]
+     * the upper 31 bits of number i and v[i] the upper 24 of number i + 16.  |z| is below 6.7. */
+    void (*noise)(float *x, const uint32_t *random, float std, size_t n);
+    /* x = share x + (1 - share) other; `other` may be x */
+    void (*mix)(float *x, const float *other, float share, size_t n);
+
     /* Update rules over n parameters, see trainer/optim.h.  Any n, any alignment. */
     void (*sgd)(float *w, const float *g, size_t n, float lr);
     void (*momentum)(float *w, const float *g, float *v, size_t n, float lr, float momentum,

@@ -361,6 +361,58 @@ void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, in
 
 /* ---- optimizers ---- */
 
+/* A pixel of the channel within the frame of zeros; 0 outside of it. */
+static double framed_pixel(const float *x, int H, int W, double r, double c) {
+    if (r < 0.0 || r > H - 1 || c < 0.0 || c > W - 1) {
+        return 0.0;
+    }
+    return (double)x[((int)r + 1) * (W + 3) + (int)c + 1];
+}
+
+void reference_rotate(double *y, const float *x, int H, int W, double cosine, double sine) {
+    const double cy = (H - 1) / 2.0, cx = (W - 1) / 2.0;
+    for (int r = 0; r < H; r++) {
+        for (int c = 0; c < W; c++) {
+            const double row = cy + sine * (c - cx) + cosine * (r - cy);
+            const double column = cx + cosine * (c - cx) - sine * (r - cy);
+            double sum = 0.0;
+            for (int i = 0; i < 2; i++) {
+                for (int j = 0; j < 2; j++) {
+                    const double at_row = floor(row) + i, at_column = floor(column) + j;
+                    sum += (1.0 - fabs(row - at_row)) * (1.0 - fabs(column - at_column)) *
+                           framed_pixel(x, H, W, at_row, at_column);
+                }
+            }
+            y[r * W + c] = sum;
+        }
+    }
+}
+
+void reference_adjust(double *y, const float *x, float a, float b, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const double value = (double)a * (double)x[i] + (double)b;
+        y[i] = isnan(value) ? value : fmin(fmax(value, 0.0), 1.0);
+    }
+}
+
+void reference_noise(double *y, const float *x, const uint32_t *random, float std, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const size_t pair = i / 32 * 32 + i % 16;
+        const float whole = (float)(random[pair] / 2); // a float32 of 31 bits
+        const double u = (double)(whole + 0.5f) / 2147483648.0;
+        const double v = (random[pair + 16] / 256) / 16777216.0;
+        const double turn = 2.0 * 3.14159265358979323846 * v;
+        const double wave = i % 32 < 16 ? cos(turn) : sin(turn);
+        y[i] = (double)x[i] + (double)std * sqrt(-2.0 * log(u)) * wave;
+    }
+}
+
+void reference_mix(double *y, const float *x, const float *other, float share, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (double)share * (double)x[i] + (1.0 - (double)share) * (double)other[i];
+    }
+}
+
 void reference_sgd(double *w, const float *g, size_t n, double lr) {
     for (size_t i = 0; i < n; i++) {
         w[i] -= lr * (double)g[i];

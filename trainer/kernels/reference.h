@@ -51,6 +51,11 @@ void reference_dropout(double *y, const float *x, const uint32_t *random, float 
 void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                       int N);
 
+void reference_rotate(double *y, const float *x, int H, int W, double cosine, double sine);
+void reference_adjust(double *y, const float *x, float a, float b, size_t n);
+void reference_noise(double *y, const float *x, const uint32_t *random, float std, size_t n);
+void reference_mix(double *y, const float *x, const float *other, float share, size_t n);
+
 void reference_sgd(double *w, const float *g, size_t n, double lr);
 void reference_momentum(double *w, const float *g, double *v, size_t n, double lr, double momentum,
                         int nesterov);

@@ -13,12 +13,18 @@
 #if defined __AVX512F__
 #define VMATH(name)     Sleef_##name##f16_u10avx512f
 #define VMATH_U15(name) Sleef_##name##f16_u15avx512f
+#define VMATH_U05(name) Sleef_##name##f16_u05avx512f
+#define VMATH_PAIR      Sleef___m512_2
 #elif defined __AVX2__
 #define VMATH(name)     Sleef_##name##f8_u10avx2
 #define VMATH_U15(name) Sleef_##name##f8_u15avx2
+#define VMATH_U05(name) Sleef_##name##f8_u05avx2
+#define VMATH_PAIR      Sleef___m256_2
 #elif defined __SSE4_1__
 #define VMATH(name)     Sleef_##name##f4_u10sse4
 #define VMATH_U15(name) Sleef_##name##f4_u15sse4
+#define VMATH_U05(name) Sleef_##name##f4_u05sse4
+#define VMATH_PAIR      Sleef___m128_2
 #else
 #define VMATH_BY_LANE
 #endif
@@ -36,6 +42,21 @@ KERNEL_INLINE vec vec_tanh(vec x) {
     return VMATH(tanh)(x);
 }
 
+KERNEL_INLINE vec vec_log(vec x) {
+    return VMATH(log)(x);
+}
+
+KERNEL_INLINE vec vec_sqrt(vec x) {
+    return VMATH_U05(sqrt)(x);
+}
+
+/* sin(pi x) and cos(pi x) */
+KERNEL_INLINE void vec_sincospi(vec *sine, vec *cosine, vec x) {
+    const VMATH_PAIR pair = VMATH_U05(sincospi)(x);
+    *sine = pair.x;
+    *cosine = pair.y;
+}
+
 KERNEL_INLINE vec vec_log1p(vec x) {
     return VMATH(log1p)(x);
 }
@@ -45,6 +66,8 @@ KERNEL_INLINE vec vec_erfc(vec x) {
 }
 #undef VMATH
 #undef VMATH_U15
+#undef VMATH_U05
+#undef VMATH_PAIR
 #else
 KERNEL_INLINE vec vec_exp(vec x) {
     for (int i = 0; i < LANES; i++) {
@@ -65,6 +88,28 @@ KERNEL_INLINE vec vec_tanh(vec x) {
         x[i] = Sleef_tanhf_u10(x[i]);
     }
     return x;
+}
+
+KERNEL_INLINE vec vec_log(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = Sleef_logf_u10(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE vec vec_sqrt(vec x) {
+    for (int i = 0; i < LANES; i++) {
+        x[i] = __builtin_sqrtf(x[i]);
+    }
+    return x;
+}
+
+KERNEL_INLINE void vec_sincospi(vec *sine, vec *cosine, vec x) {
+    for (int i = 0; i < LANES; i++) {
+        const Sleef_float2 pair = Sleef_sincospif_u05(x[i]);
+        (*sine)[i] = pair.x;
+        (*cosine)[i] = pair.y;
+    }
 }
 
 KERNEL_INLINE vec vec_log1p(vec x) {
