@@ -118,7 +118,6 @@ static void contrast(double *x, struct shape shape, double factor) {
     }
 }
 
-/* `number`: of the sample's first number in the stream */
 static void noisy(double *x, struct shape shape, double std, int sample) {
     const size_t len = len_of(shape), groups = (len + 31) / 32;
     struct rng rng;
@@ -169,7 +168,9 @@ static double *by_definition(const struct augment *augment, const float *from, i
         apply(sample, shape, draw, turned);
         brighten(sample, shape, draw->brightness);
         contrast(sample, shape, draw->contrast);
-        noisy(sample, shape, augment->spec.noise, i);
+        if (augment->spec.noise > 0) {
+            noisy(sample, shape, augment->spec.noise, i);
+        }
         cut(sample, shape, augment->spec.cutout, draw);
     }
     for (int i = 0; i < n; i++) {
