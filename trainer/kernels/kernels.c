@@ -13,13 +13,26 @@ enum { SETS_MAX = 4 };
 
 extern const struct kernels kernels_v2, kernels_v3, kernels_v4;
 
+#if defined __clang__ && __clang_major__ < 17 // the fuzzers' compiler: knows features, not levels
+#define HAS_V3                                                                                     \
+    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&                            \
+     __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+#define HAS_V4                                                                                     \
+    (HAS_V3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&          \
+     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&                   \
+     __builtin_cpu_supports("avx512vl"))
+#else
+#define HAS_V3 __builtin_cpu_supports("x86-64-v3")
+#define HAS_V4 __builtin_cpu_supports("x86-64-v4")
+#endif
+
 int kernels_all(const struct kernels *sets[SETS_MAX]) {
     int count = 0;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4")) {
+    if (HAS_V4) {
         sets[count++] = &kernels_v4;
     }
-    if (__builtin_cpu_supports("x86-64-v3")) {
+    if (HAS_V3) {
         sets[count++] = &kernels_v3;
     }
     sets[count++] = &kernels_v2; // the least that besom runs on: SSE4.2, from 2009 on
