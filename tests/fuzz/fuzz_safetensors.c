@@ -23,7 +23,7 @@ static void prepare(void) {
     static const struct optimizer_spec adam = {
         .kind = OPTIMIZER_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     struct err err;
-    FUZZ_REQUIRE(net_new(&net, layers, 2, (struct shape){1, 1, 2}, 10, 1, &err) == ERR_OK);
+    FUZZ_REQUIRE(net_new(&net, layers, 2, (struct shape){1, 1, 2}, 10, NULL, 1, &err) == ERR_OK);
     optim_init(&optim, &adam, net_param_count(net));
 }
 
