@@ -59,7 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 /* ---- data sets, each opened once ---- */
 
 struct opened {
-    char *name; // owned
+    char *identity; // owned: of the config's `dataset`
     struct dataset set;
     int rc;         // of dataset_open()
     struct err err; // why it could not be opened
@@ -71,15 +71,21 @@ struct checker {
     int set_count;
 };
 
-static const struct opened *open_once(struct checker *checker, const char *name) {
+static const struct opened *open_once(struct checker *checker, const struct config *config) {
+    struct buf identity = {0};
+    const struct cJSON *member = json_get(config->identity, "dataset");
+    if (member != NULL) { // else all of it is at its defaults
+        json_print_canonical(&identity, member);
+    }
     for (int i = 0; i < checker->set_count; i++) {
-        if (strcmp(checker->sets[i]->name, name) == 0) {
+        if (strcmp(checker->sets[i]->identity, buf_text(&identity)) == 0) {
+            buf_release(&identity);
             return checker->sets[i];
         }
     }
     struct opened *opened = mem_zalloc(1, sizeof *opened);
-    opened->name = mem_strdup(name);
-    opened->rc = dataset_open(&opened->set, name, checker->cache_dir, &opened->err);
+    opened->identity = buf_detach(&identity);
+    opened->rc = dataset_open(&opened->set, &config->dataset, checker->cache_dir, &opened->err);
     checker->sets =
         mem_resize(checker->sets, (size_t)checker->set_count + 1, sizeof *checker->sets);
     checker->sets[checker->set_count++] = opened;
@@ -89,7 +95,7 @@ static const struct opened *open_once(struct checker *checker, const char *name)
 static void checker_release(struct checker *checker) {
     for (int i = 0; i < checker->set_count; i++) {
         dataset_close(&checker->sets[i]->set);
-        free(checker->sets[i]->name);
+        free(checker->sets[i]->identity);
         free(checker->sets[i]);
     }
     free(checker->sets);
@@ -101,20 +107,17 @@ static void checker_release(struct checker *checker) {
 /* What only the data can tell.  Returns the path of what is wrong, NULL when all is well. */
 static const char *check_data(struct checker *checker, const struct config *config,
                               struct err *err) {
-    const struct opened *opened = open_once(checker, config->dataset.name);
+    const struct opened *opened = open_once(checker, config);
     if (opened->rc != ERR_OK) {
         *err = opened->err;
         return "dataset";
     }
-    struct dataset set = opened->set; // limits change the counts of this copy alone
-    if (dataset_limit(&set, config->dataset.train, config->dataset.test, err) != ERR_OK) {
-        return "dataset";
-    }
+    const struct dataset *set = &opened->set;
     struct layer_spec *layers = NULL;
     int count = 0;
-    config_layers(config, set.classes, &layers, &count);
-    int rc = net_check(layers, count, set.shape, set.classes,
-                       batch_size_for(config->batch_size, &set), NULL, NULL, err);
+    config_layers(config, set->classes, &layers, &count);
+    int rc = net_check(layers, count, set->shape, set->classes,
+                       batch_size_for(config->batch_size, set), NULL, NULL, err);
     free(layers);
     return rc == ERR_OK ? NULL : "model";
 }

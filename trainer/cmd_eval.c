@@ -91,27 +91,27 @@ static int read_config(struct config *config, const char *text, struct err *err)
 
 static int open_data(struct dataset *set, const struct config *config, const char *cache_dir,
                      const char *expected_hash, struct err *err) {
-    int rc = dataset_open(set, config->dataset.name, cache_dir, err);
+    int rc = dataset_open(set, &config->dataset, cache_dir, err);
     if (rc == ERR_OK && strcmp(set->hash, expected_hash) != 0) {
         rc = err_set(err, ERR_DIFFERS, "data set %s: its content is %s now, and was %s in training",
                      config->dataset.name, set->hash, expected_hash);
     }
-    return rc == ERR_OK ? dataset_limit(set, config->dataset.train, config->dataset.test, err) : rc;
+    return rc;
 }
 
 static int compute(const struct checkpoint *checkpoint, const struct config *config,
                    const struct dataset *set, struct net_stats *stats, struct err *err) {
     struct layer_spec *layers = NULL;
-    int count = 0,
-        size = config->batch_size < set->test.count ? config->batch_size : set->test.count;
+    const struct split *val = dataset_val(set);
+    int count = 0, size = config->batch_size < val->count ? config->batch_size : val->count;
     config_layers(config, set->classes, &layers, &count);
     struct net *net = NULL;
     int rc = net_new(&net, layers, count, set->shape, set->classes, &config->loss, size, err);
     rc = rc == ERR_OK ? checkpoint_restore(checkpoint, net, NULL, err) : rc;
     if (rc == ERR_OK) {
         struct batch batch;
-        batch_init(&batch, size);
-        (void)evaluate(net, set, &set->test, &batch, NULL, NULL, stats); // nothing can stop it
+        batch_init(&batch, size, set, false);
+        (void)evaluate(net, set, val, &batch, NULL, NULL, stats); // nothing can stop it
         batch_release(&batch);
     }
     net_free(net);

@@ -25,11 +25,6 @@
 struct cJSON;
 struct err;
 
-struct dataset_spec {
-    char *name;      // owned: a name or a folder
-    int train, test; // how many samples, 0: all
-};
-
 struct checkpoint_spec {
     int every; // epochs between checkpoints; 0: only at the end, and the best.  1
     int keep;  // newest to keep; 0: all.  2

@@ -245,13 +245,16 @@ static void fill(struct dataset *set, void *map, size_t len) {
     const uint8_t *bytes = map;
     struct header h;
     memcpy(&h, map, sizeof h);
-    *set = (struct dataset){
-        .train = {bytes + h.offset[TRAIN_IMAGES], bytes + h.offset[TRAIN_LABELS], (int)h.train},
-        .test = {bytes + h.offset[TEST_IMAGES], bytes + h.offset[TEST_LABELS], (int)h.test},
-        .shape = {(int)h.C, (int)h.H, (int)h.W},
-        .classes = (int)h.classes,
-        .map = map,
-        .map_len = len};
+    *set = (struct dataset){.train = {.images = bytes + h.offset[TRAIN_IMAGES],
+                                      .labels = bytes + h.offset[TRAIN_LABELS],
+                                      .count = (int)h.train},
+                            .test = {.images = bytes + h.offset[TEST_IMAGES],
+                                     .labels = bytes + h.offset[TEST_LABELS],
+                                     .count = (int)h.test},
+                            .shape = {(int)h.C, (int)h.H, (int)h.W},
+                            .classes = (int)h.classes,
+                            .map = map,
+                            .map_len = len};
     memcpy(set->hash, h.content, HASH_HEX_LEN);
     set->hash[HASH_HEX_LEN] = '\0';
 }
@@ -332,7 +335,8 @@ static char *cache_name(const char *folder) {
     return mem_printf("%.64s-%.8s.cache", slash != NULL ? slash + 1 : folder, hex);
 }
 
-int dataset_open(struct dataset *set, const char *name, const char *cache_dir, struct err *err) {
+static int open_whole(struct dataset *set, const char *name, const char *cache_dir,
+                      struct err *err) {
     struct sources sources = {0};
     char *folder = folder_of(name);
     int rc = find_sources(&sources, name, folder, err);
@@ -346,13 +350,6 @@ int dataset_open(struct dataset *set, const char *name, const char *cache_dir, s
     return rc;
 }
 
-void dataset_close(struct dataset *set) {
-    if (set->map != NULL) {
-        (void)munmap(set->map, set->map_len); // ours, whole
-    }
-    *set = (struct dataset){0};
-}
-
 static int limit(struct split *split, int count, const char *what, struct err *err) {
     if (count > split->count) {
         return err_set(err, ERR_RANGE, "dataset.%s: %d samples are wanted, but there are %d", what,
@@ -364,12 +361,32 @@ static int limit(struct split *split, int count, const char *what, struct err *e
     return ERR_OK;
 }
 
-int dataset_limit(struct dataset *set, int train, int test, struct err *err) {
-    struct dataset limited = *set;
-    int rc = limit(&limited.train, train, "train", err);
-    rc = rc == ERR_OK ? limit(&limited.test, test, "test", err) : rc;
-    if (rc == ERR_OK) {
-        *set = limited;
+int dataset_open(struct dataset *set, const struct dataset_spec *spec, const char *cache_dir,
+                 struct err *err) {
+    struct dataset opened = {0};
+    int rc = open_whole(&opened, spec->name, cache_dir, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
-    return rc;
+    rc = limit(&opened.train, spec->train, "train", err);
+    rc = rc == ERR_OK ? limit(&opened.test, spec->test, "test", err) : rc;
+    if (rc != ERR_OK) {
+        dataset_close(&opened);
+        return rc;
+    }
+    *set = opened;
+    return ERR_OK;
+}
+
+void dataset_close(struct dataset *set) {
+    if (set->map != NULL) {
+        (void)munmap(set->map, set->map_len); // ours, whole
+    }
+    free(set->mean);
+    free(set->std);
+    *set = (struct dataset){0};
+}
+
+const struct split *dataset_val(const struct dataset *set) {
+    return set->validation.count > 0 ? &set->validation : &set->test;
 }

@@ -26,32 +26,43 @@
 
 struct err;
 
-/* One part of a set.  Both pointers are into the mapping. */
+enum data_type {
+    DATA_UINT8,   // a byte stands for itself / 255
+    DATA_FLOAT32, // finite, as it is
+};
+
+/* One part of a set: `count` of the images that the arrays hold. */
 struct split {
-    const uint8_t *images; // (count, C, H, W)
-    const uint8_t *labels; // (count), each below `classes`
+    const void *images;    // (.., C, H, W) of the set's type
+    const uint8_t *labels; // (..), each below the set's `classes`
+    const uint32_t *index; // (count): which images of the arrays; NULL: the first `count`
     int count;
 };
 
 struct dataset {
     struct split train, test;
+    struct split validation; // split off the training images; count 0 where it was not asked for
     struct shape shape;
+    enum data_type type;
     int classes;
+    float *mean, *std;           // (C) each, owned: inputs are (x - mean) / std; NULL: x
     char hash[HASH_HEX_LEN + 1]; // of shapes, images and labels: the identity of the content
     void *map;                   // owned
     size_t map_len;
 };
 
-/* Opens a set, making its cache file in `cache_dir` (made if absent) where needed.  Errors name the
- * file and what is wrong with it: ERR_NOT_FOUND (with the Debian package to install, for
- * "fashion-mnist"), ERR_PARSE (truncated, not gzip, wrong magic, trailing bytes), ERR_RANGE
- * (dimensions other than 3 or 1 or above idx.h's limits, images and labels of different number, training
- * and test images of different size, a label out of range with its index, an empty set), ERR_IO and ERR_FULL
- * (also for a cache that cannot be made), ERR_BUSY when another process holds the cache for two minutes. */
-int dataset_open(struct dataset *set, const char *name, const char *cache_dir, struct err *err);
+/* Opens a set, making its cache file in `cache_dir` (made if absent) where needed, and takes from it
+ * what `spec` asks for.  Errors name the file and what is wrong with it: ERR_NOT_FOUND (with the Debian
+ * package to install, for "fashion-mnist"), ERR_PARSE (truncated, not gzip, wrong magic, trailing
+ * bytes), ERR_RANGE (dimensions other than 3 or 1 or above idx.h's limits, images and labels of
+ * different number, training and test images of different size, a label out of range with its index, an
+ * empty set, fewer images than are wanted), ERR_IO and ERR_FULL (also for a cache that cannot be made),
+ * ERR_BUSY when another process holds the cache for two minutes. */
+int dataset_open(struct dataset *set, const struct dataset_spec *spec, const char *cache_dir,
+                 struct err *err);
 void dataset_close(struct dataset *set); // a zeroed or closed one is fine
 
-/* Uses only the first `train` and `test` samples; 0 leaves all.  ERR_RANGE when there are fewer. */
-int dataset_limit(struct dataset *set, int train, int test, struct err *err);
+/* The part that val_* metrics are of: the validation images where there are some, else the test images. */
+const struct split *dataset_val(const struct dataset *set);
 
 #endif

@@ -8,23 +8,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Samples on their way into a network: which, and their labels.  Sized once. */
+/* Samples on their way into a network.  Sized once.
+ *
+ *     images of a part  -- gather -->  samples (n, C, H, W)  -- change -->  -- transpose, normalize -->
+ *                                                                           the net's input (C, H, W, N)
+ *
+ * Without a change, images go from their arrays into the input in one step. */
 struct batch {
-    uint32_t *index; // (max): the images to take
+    uint32_t *index; // (max): the images to take, counted within the part
     uint8_t *labels; // (max)
+    float *samples;  // (max, C, H, W), NULL in a batch that is never changed
+    uint32_t *rows;  // (max): the images' places in the arrays
     int max;
+};
+
+/* What training does to the samples (n, C, H, W) of a batch before they are normalized: pixels from
+ * bytes are from 0 to 1 then.  labels (n) are those of the samples. */
+typedef void batch_change_fn(void *context, float *samples, const uint8_t *labels, int n,
+                             const struct shape *shape);
+struct batch_change {
+    batch_change_fn *apply;
+    void *context;
 };
 
 /* The samples of a batch when `wanted` are asked for: one larger than the data costs no memory. */
 int batch_size_for(int wanted, const struct dataset *set);
 
-void batch_init(struct batch *batch, int max);
+/* `changed`: batch_load() will be called with a change. */
+void batch_init(struct batch *batch, int max, const struct dataset *set, bool changed);
 void batch_release(struct batch *batch);
 
-/* Puts the n images batch->index[0 .. n-1] of `split` into the input of `net`, and their labels into
- * batch->labels. */
+/* Puts the n images batch->index[0 .. n-1] of `split` into the input of `net`, changed (NULL: not) and
+ * normalized as the set says, and their labels into batch->labels. */
 void batch_load(struct batch *batch, const struct dataset *set, const struct split *split, int n,
-                struct net *net);
+                const struct batch_change *change, struct net *net);
 
 /* Runs all of `split` through the network, in order and in batches of batch->max, so that the sums
  * are the same bits each time.  `stop` (may be NULL) is asked before each batch: when it says true,

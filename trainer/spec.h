@@ -172,4 +172,10 @@ struct augment_spec {
     double mixup;           // alpha
 };
 
+/* Which images, and which of them. */
+struct dataset_spec {
+    char *name;      // owned: a name or a folder
+    int train, test; // how many samples, 0: all
+};
+
 #endif

@@ -54,14 +54,11 @@ static int prepare(struct training *t, struct err *err) {
     const struct config *config = t->config;
     numerics_pin();
     int rc = take_lock(t, err);
-    rc =
-        rc == ERR_OK ? dataset_open(&t->set, config->dataset.name, t->options->cache_dir, err) : rc;
-    rc = rc == ERR_OK ? dataset_limit(&t->set, config->dataset.train, config->dataset.test, err)
-                      : rc;
+    rc = rc == ERR_OK ? dataset_open(&t->set, &config->dataset, t->options->cache_dir, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
-    batch_init(&t->batch, batch_size_for(config->batch_size, &t->set));
+    batch_init(&t->batch, batch_size_for(config->batch_size, &t->set), &t->set, false);
     t->order = mem_zalloc((size_t)t->set.train.count, sizeof *t->order);
     rc = build_net(t, err);
     if (rc != ERR_OK) {
@@ -104,7 +101,7 @@ static int train_batch(struct training *t, struct err *err) {
     int first = t->at.step * t->batch.max, left = t->set.train.count - first;
     int n = left < t->batch.max ? left : t->batch.max;
     memcpy(t->batch.index, t->order + first, (size_t)n * sizeof *t->order);
-    batch_load(&t->batch, &t->set, &t->set.train, n, t->net);
+    batch_load(&t->batch, &t->set, &t->set.train, n, NULL, t->net);
 
     struct net_stats stats = {0};
     const struct net_targets targets = {.labels = t->batch.labels};
@@ -193,7 +190,7 @@ static int run_epoch(struct training *t, struct err *err) {
         .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
 
     struct net_stats val;
-    if (!evaluate(t->net, &t->set, &t->set.test, &t->batch, t->options->stop,
+    if (!evaluate(t->net, &t->set, dataset_val(&t->set), &t->batch, t->options->stop,
                   t->options->stop_context, &val)) {
         t->stopped = true; // what is saved has all batches done; only this is done again
         return ERR_OK;

@@ -1,4 +1,4 @@
-/* trainer/kernels/batch.c - what happens to a batch on its way in: gathered, and dropped out. */
+/* trainer/kernels/batch.c - what happens to a batch on its way in: gathered, normalized, dropped out. */
 #include "trainer/kernels/isa.h"
 
 #include <string.h>
@@ -76,6 +76,80 @@ void KERNEL(gather)(float *x, const uint8_t *bytes, const uint32_t *index, int f
         for (int f = 0; f < features; f += TILE) {
             const int count = features - f < TILE ? features - f : TILE;
             gather_tile(x + f * (ptrdiff_t)N + first, samples, (size_t)f, count, N);
+        }
+    }
+}
+
+/* ---- the same of floats ---- */
+
+typedef float any_row __attribute__((vector_size(TILE * sizeof(float)), may_alias, aligned(4)));
+
+/* As transpose(). */
+KERNEL_INLINE void transpose_floats(float_row rows[TILE]) {
+    for (int round = 0; round < 4; round++) {
+        float_row next[TILE];
+        for (int i = 0; i < TILE / 2; i++) {
+            const float_row a = rows[i], b = rows[i + TILE / 2];
+            next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                                  22, 7, 23);
+            next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                                      13, 29, 14, 30, 15, 31);
+        }
+        for (int i = 0; i < TILE; i++) {
+            rows[i] = next[i];
+        }
+    }
+}
+
+static void gather_float_tile(float *x, const float *const samples[TILE], size_t at, int features,
+                              int N) {
+    float_row rows[TILE];
+    for (int i = 0; i < TILE; i++) {
+        rows[i] = (float_row){0};
+        if (samples[i] && features == TILE) {
+            rows[i] = (float_row) * (const any_row *)(samples[i] + at);
+        } else if (samples[i]) {
+            memcpy(&rows[i], samples[i] + at, (size_t)features * sizeof(float));
+        }
+    }
+    transpose_floats(rows);
+    for (int f = 0; f < features; f++) {
+        *(float_row *)(x + f * (ptrdiff_t)N) = rows[f];
+    }
+}
+
+void KERNEL(gather_floats)(float *x, const float *samples, const uint32_t *index, int features,
+                           int n, int N) {
+    for (int first = 0; first < N; first += TILE) {
+        const float *rows[TILE];
+        for (int i = 0; i < TILE; i++) {
+            const int column = first + i;
+            const size_t row = column >= n ? 0 : index ? index[column] : (size_t)column;
+            rows[i] = column < n ? samples + row * (size_t)features : NULL;
+        }
+        for (int f = 0; f < features; f += TILE) {
+            const int count = features - f < TILE ? features - f : TILE;
+            gather_float_tile(x + f * (ptrdiff_t)N + first, rows, (size_t)f, count, N);
+        }
+    }
+}
+
+void KERNEL(bytes_to_floats)(float *y, const uint8_t *bytes, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec_store_any(y + i, __builtin_convertvector(ivec_load_bytes(bytes + i), vec) / 255.0f);
+    }
+    for (; i < n; i++) {
+        y[i] = (float)bytes[i] / 255.0f;
+    }
+}
+
+/* A division, as PyTorch's Normalize has one: bound by memory either way. */
+void KERNEL(normalize)(float *x, const float *mean, const float *std, int C, size_t M) {
+    for (int c = 0; c < C; c++) {
+        const vec m = vec_all(mean[c]), s = vec_all(std[c]);
+        for (float *at = x + c * M, *end = at + M; at < end; at += LANES) {
+            vec_store(at, (vec_load(at) - m) / s);
         }
     }
 }

@@ -134,6 +134,9 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(noise)                                                                                       \
     X(mix)                                                                                         \
     X(gather)                                                                                      \
+    X(gather_floats)                                                                               \
+    X(bytes_to_floats)                                                                             \
+    X(normalize)                                                                                   \
     X(sgd)                                                                                         \
     X(momentum)                                                                                    \
     X(adagrad)                                                                                     \

@@ -112,6 +112,14 @@ struct kernels {
      * i < n, 0 for n <= i < N.  x (features, N); correctly rounded. */
     void (*gather)(float *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                    int N);
+    /* The same of floats, as they are: x[f, i] = samples[index[i]*features + f]; index NULL: 0, 1, ...
+     * samples may start anywhere. */
+    void (*gather_floats)(float *x, const float *samples, const uint32_t *index, int features,
+                          int n, int N);
+    /* y[i] = bytes[i] / 255, correctly rounded.  Any n, any alignment. */
+    void (*bytes_to_floats)(float *y, const uint8_t *bytes, size_t n);
+    /* x (C, M) = (x - mean[c]) / std[c], each step correctly rounded, in place; M a multiple of 16 */
+    void (*normalize)(float *x, const float *mean, const float *std, int C, size_t M);
 
     /* The inner loops of trainer/augment.h, on samples before they are transposed.  Any alignment.
      *

@@ -359,6 +359,29 @@ void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, in
     }
 }
 
+void reference_gather_floats(double *x, const float *samples, const uint32_t *index, int features,
+                             int n, int N) {
+    for (int f = 0; f < features; f++) {
+        for (int i = 0; i < N; i++) {
+            const size_t row = i >= n ? 0 : index == NULL ? (size_t)i : index[i];
+            x[f * N + i] = i < n ? (double)samples[row * features + f] : 0.0;
+        }
+    }
+}
+
+void reference_bytes_to_floats(double *y, const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = bytes[i] / 255.0;
+    }
+}
+
+void reference_normalize(double *y, const float *x, const float *mean, const float *std, int C,
+                         size_t M) {
+    for (size_t i = 0; i < C * M; i++) {
+        y[i] = ((double)x[i] - (double)mean[i / M]) / (double)std[i / M];
+    }
+}
+
 /* ---- optimizers ---- */
 
 /* A pixel of the channel within the frame of zeros; 0 outside of it. */

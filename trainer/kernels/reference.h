@@ -50,6 +50,11 @@ void reference_squared_error(double *dlogits, const struct loss_batch *batch, do
 void reference_dropout(double *y, const float *x, const uint32_t *random, float p, size_t n);
 void reference_gather(double *x, const uint8_t *bytes, const uint32_t *index, int features, int n,
                       int N);
+void reference_gather_floats(double *x, const float *samples, const uint32_t *index, int features,
+                             int n, int N);
+void reference_bytes_to_floats(double *y, const uint8_t *bytes, size_t n);
+void reference_normalize(double *y, const float *x, const float *mean, const float *std, int C,
+                         size_t M);
 
 void reference_rotate(double *y, const float *x, int H, int W, double cosine, double sine);
 void reference_adjust(double *y, const float *x, float a, float b, size_t n);

@@ -1,4 +1,4 @@
-/* Gather and dropout. */
+/* Gather, normalize and dropout. */
 #include "tests/unit/trainer/test_kernels_common.h"
 
 /* ---- dropout ---- */
@@ -102,12 +102,92 @@ static void gather_rounds_every_byte_as_a_division_does(void **state) {
     }
 }
 
+static void floats_are_gathered_as_they_are(void **state) {
+    (void)state;
+    enum { SAMPLES = 20 };
+    static const int features[] = {1, 15, 16, 17, 33, 784};
+    static const int counts[] = {1, 15, 16, 17, 20}; // with no index: at most the samples
+    uint64_t random = 8;
+    for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
+        for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
+            const int f = features[i], n = counts[j], N = 48;
+            const size_t len = (size_t)f * (size_t)N, held = (size_t)f * SAMPLES;
+            float *samples = random_floats(&random, held, 3);
+            uint32_t *index = mem_zalloc((size_t)n, sizeof *index);
+            double *expected = zero_doubles(len);
+            for (int at = 0; at < n; at++) {
+                index[at] = (uint32_t)random_int(&random, 0, SAMPLES - 1);
+            }
+            index[0] = SAMPLES - 1;
+            for (int indexed = 0; indexed < 2; indexed++) {
+                const uint32_t *used = indexed ? index : NULL;
+                reference_gather_floats(expected, samples, used, f, n, N);
+                EACH_SET(set) {
+                    float *x = poison_floats(len);
+                    set->gather_floats(x, samples, used, f, n, N);
+                    CHECK_ALL_NEAR("gather_floats", set, x, expected, NULL, 0.0, 0.0, len);
+                    free(x);
+                }
+            }
+            free(samples);
+            free(index);
+            free(expected);
+        }
+    }
+}
+
+static void bytes_become_floats_as_a_division_does(void **state) {
+    (void)state;
+    enum { LEN = 256 + 37 };
+    uint8_t *bytes = mem_zalloc(LEN, 1);
+    double expected[LEN];
+    for (int i = 0; i < LEN; i++) {
+        bytes[i] = (uint8_t)i;
+    }
+    reference_bytes_to_floats(expected, bytes, LEN);
+    EACH_SET(set) {
+        float *y = mem_zalloc(LEN + 1, sizeof *y);
+        set->bytes_to_floats(y + 1, bytes, LEN); // at any address
+        for (int i = 0; i < LEN; i++) {
+            const float rounded = (float)expected[i];
+            assert_memory_equal(&y[i + 1], &rounded, sizeof rounded);
+        }
+        free(y);
+    }
+    free(bytes);
+}
+
+static void normalize_subtracts_and_divides_channel_by_channel(void **state) {
+    (void)state;
+    enum { C = 3, M = 7 * 48 };
+    const float mean[C] = {0.5f, -0.25f, 0.2860f}, std[C] = {0.25f, 3.0f, 0.3530f};
+    uint64_t random = 9;
+    EACH_SET(set) {
+        float *x = random_floats(&random, C * M, 1);
+        double *expected = zero_doubles(C * M);
+        reference_normalize(expected, x, mean, std, C, M);
+        float rounded[C * M]; // twice, as float32 has it
+        for (int i = 0; i < C * M; i++) {
+            const float difference = x[i] - mean[i / M];
+            rounded[i] = difference / std[i / M];
+        }
+        set->normalize(x, mean, std, C, M);
+        CHECK_ALL_NEAR("normalize", set, x, expected, NULL, 8 * ULP, 1e-6, C * M);
+        assert_memory_equal(x, rounded, sizeof rounded);
+        free(x);
+        free(expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dropout_keeps_what_is_drawn_at_or_above_p),
         cmocka_unit_test(dropout_leaves_a_nan_a_nan),
         cmocka_unit_test(gather_transposes_the_samples_and_clears_the_rest),
         cmocka_unit_test(gather_rounds_every_byte_as_a_division_does),
+        cmocka_unit_test(floats_are_gathered_as_they_are),
+        cmocka_unit_test(bytes_become_floats_as_a_division_does),
+        cmocka_unit_test(normalize_subtracts_and_divides_channel_by_channel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
