@@ -15,6 +15,7 @@
 
 static const char FORMAT[] = "besom-checkpoint 1";
 static const char OPTIMIZER[] = "optimizer.";
+const char CHECKPOINT_EMA[] = "ema.";
 
 enum { POSITION_MAX = 1000000000 };
 
@@ -56,7 +57,8 @@ static int compare_positions(struct position a, struct position b) {
 
 struct tensors {
     struct safetensors_entry *entry;
-    char **owned; // names of the optimizer's
+    float **home; // where each lives, for restoring
+    char **owned; // names that are made up here
     int count, owned_count;
 };
 
@@ -70,14 +72,13 @@ static struct safetensors_entry entry_of(const struct net_tensor *t, const char 
     return entry;
 }
 
-static char *slot_name(const struct optim *optim, int slot, const struct net_tensor *t) {
-    return mem_printf("%s%s.%s", OPTIMIZER, optim_slot_name(optim->spec.kind, slot), t->name);
-}
-
-/* The part of a state vector that belongs to a parameter tensor. */
-static float *slot_part(const struct optim *optim, int slot, const struct net *net,
-                        const struct net_tensor *t) {
-    return optim->state[slot] + (t->value - net_tensor(net, 0)->value);
+/* A part of a vector over all parameters, under the name `owned`. */
+static void add_part(struct tensors *list, char *owned, float *vector, const struct net *net,
+                     const struct net_tensor *t) {
+    float *part = vector + (t->value - net_tensor(net, 0)->value);
+    list->owned[list->owned_count++] = owned;
+    list->home[list->count] = part;
+    list->entry[list->count++] = entry_of(t, owned, part);
 }
 
 /* How many of the tensors are parameters: the first ones. */
@@ -89,24 +90,32 @@ static int parameter_count(const struct net *net) {
     return count;
 }
 
-/* The network's tensors, then for each state vector of the optimizer a part for each parameter. */
-static struct tensors list_tensors(const struct net *net, const struct optim *optim) {
+/* The network's tensors, then for each state vector of the optimizer, then for the average, a part for
+ * each parameter.  `optim` and `ema` may be NULL. */
+static struct tensors list_tensors(const struct net *net, const struct optim *optim,
+                                   const struct ema *ema) {
     int count = net_tensor_count(net), parameters = parameter_count(net);
     int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
-    struct tensors list = {.entry =
-                               mem_zalloc((size_t)(count * (1 + slots)) + 1, sizeof *list.entry),
-                           .owned = mem_zalloc((size_t)(count * slots) + 1, sizeof *list.owned)};
+    size_t most = (size_t)(count * (2 + slots)) + 1;
+    struct tensors list = {.entry = mem_zalloc(most, sizeof *list.entry),
+                           .home = mem_zalloc(most, sizeof *list.home),
+                           .owned = mem_zalloc(most, sizeof *list.owned)};
     for (int i = 0; i < count; i++) {
         const struct net_tensor *t = net_tensor(net, i);
+        list.home[list.count] = t->value;
         list.entry[list.count++] = entry_of(t, t->name, t->value);
     }
     for (int s = 0; s < slots; s++) {
+        const char *slot = optim_slot_name(optim->spec.kind, s);
         for (int i = 0; i < parameters; i++) {
             const struct net_tensor *t = net_tensor(net, i);
-            char *name = slot_name(optim, s, t);
-            list.owned[list.owned_count++] = name;
-            list.entry[list.count++] = entry_of(t, name, slot_part(optim, s, net, t));
+            add_part(&list, mem_printf("%s%s.%s", OPTIMIZER, slot, t->name), optim->state[s], net,
+                     t);
         }
+    }
+    for (int i = 0; ema != NULL && ema->average != NULL && i < parameters; i++) {
+        const struct net_tensor *t = net_tensor(net, i);
+        add_part(&list, mem_printf("%s%s", CHECKPOINT_EMA, t->name), ema->average, net, t);
     }
     return list;
 }
@@ -116,11 +125,12 @@ static void tensors_release(struct tensors *list) {
         free(list->owned[i]);
     }
     free(list->owned);
+    free(list->home);
     free(list->entry);
 }
 
 int checkpoint_save(const char *dir, const struct checkpoint_state *state, const struct net *net,
-                    const struct optim *optim, struct err *err) {
+                    const struct optim *optim, const struct ema *ema, struct err *err) {
     char name[64], epoch[32], step[32], best[32], steps[32];
     checkpoint_name(name, state->at);
     (void)snprintf(epoch, sizeof epoch, "%d", state->at.epoch);           // fit
@@ -139,7 +149,7 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
         {"best_epoch", best},
         {"optimizer_steps", steps},
     };
-    struct tensors list = list_tensors(net, optim);
+    struct tensors list = list_tensors(net, optim, ema);
     int rc = safetensors_write(dir, name, list.entry, list.count, meta,
                                (int)(sizeof meta / sizeof *meta), err);
     tensors_release(&list);
@@ -255,15 +265,21 @@ static bool is_listed(const struct tensors *list, const char *name) {
     return false;
 }
 
+static bool begins_with(const char *name, const char *prefix) {
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* What is left over is an error, but for whole parts that the caller does not want. */
 static int check_tensors(const struct safetensors *file, const struct tensors *list,
-                         bool with_optimizer, struct err *err) {
+                         bool with_optimizer, bool with_average, struct err *err) {
     int rc = ERR_OK;
     for (int i = 0; i < list->count && rc == ERR_OK; i++) {
         rc = check_tensor(file, &list->entry[i], err);
     }
     for (int i = 0; i < safetensors_count(file) && rc == ERR_OK; i++) {
         const char *name = safetensors_at(file, i)->name;
-        bool left_out = !with_optimizer && strncmp(name, OPTIMIZER, strlen(OPTIMIZER)) == 0;
+        bool left_out = (!with_optimizer && begins_with(name, OPTIMIZER)) ||
+                        (!with_average && begins_with(name, CHECKPOINT_EMA));
         if (!left_out && !is_listed(list, name)) {
             rc = err_set(err, ERR_CORRUPT,
                          "the checkpoint's tensor \"%s\" has no place in the "
@@ -275,25 +291,40 @@ static int check_tensors(const struct safetensors *file, const struct tensors *l
 }
 
 int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, struct optim *optim,
-                       struct err *err) {
-    struct tensors list = list_tensors(net, optim);
-    int rc = check_tensors(checkpoint->file, &list, optim != NULL, err);
-    if (rc == ERR_OK) {
-        int slots = optim != NULL ? optim_slot_count(optim->spec.kind) : 0;
-        int count = net_tensor_count(net), parameters = parameter_count(net), next = 0;
-        for (int s = -1; s < slots; s++) { // -1: the tensors themselves
-            for (int i = 0; i < (s < 0 ? count : parameters); i++) {
-                const struct net_tensor *t = net_tensor(net, i);
-                const char *name = list.entry[next++].name;
-                float *to = s < 0 ? t->value : slot_part(optim, s, net, t);
-                memcpy(to, safetensors_find(checkpoint->file, name)->data, t->len * sizeof(float));
-            }
-        }
-        if (optim != NULL) {
-            optim->steps = checkpoint->optimizer_steps;
-        }
+                       struct ema *ema, struct err *err) {
+    struct tensors list = list_tensors(net, optim, ema);
+    int rc = check_tensors(checkpoint->file, &list, optim != NULL, ema != NULL, err);
+    for (int i = 0; i < list.count && rc == ERR_OK; i++) {
+        const struct safetensors_entry *entry = &list.entry[i];
+        memcpy(list.home[i], safetensors_find(checkpoint->file, entry->name)->data,
+               entry->len * sizeof(float));
+    }
+    if (rc == ERR_OK && optim != NULL) {
+        optim->steps = checkpoint->optimizer_steps;
     }
     tensors_release(&list);
+    return rc;
+}
+
+bool checkpoint_has_average(const struct checkpoint *checkpoint) {
+    for (int i = 0; i < safetensors_count(checkpoint->file); i++) {
+        if (begins_with(safetensors_at(checkpoint->file, i)->name, CHECKPOINT_EMA)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int checkpoint_restore_average(const struct checkpoint *checkpoint, struct net *net,
+                               struct err *err) {
+    struct ema ema;
+    const struct ema_spec spec = {.decay = checkpoint_has_average(checkpoint) ? 0.5 : 0}; // unused
+    ema_init(&ema, &spec, net_param_count(net));
+    int rc = checkpoint_restore(checkpoint, net, NULL, &ema, err);
+    if (rc == ERR_OK) {
+        ema_swap(&ema, net_params(net));
+    }
+    ema_release(&ema);
     return rc;
 }
 

@@ -15,7 +15,8 @@
  *      never deleted.
  *
  * Tensors: the network's by name ("0.weight"), the optimizer's state as
- * "optimizer.<slot>.<parameter>" ("optimizer.exp_avg.0.weight").  Metadata, all strings: format
+ * "optimizer.<slot>.<parameter>" ("optimizer.exp_avg.0.weight"), averaged weights as "ema.<parameter>".
+ * Metadata, all strings: format
  * ("besom-checkpoint 1"), identity, dataset (content hash), epoch, step, optimizer_steps, config
  * (canonical JSON), history (JSON array of epoch records), partial (JSON, sums of the epoch under
  * way), best_epoch, checksum. */
@@ -23,6 +24,7 @@
 #define TRAINER_CHECKPOINT_H
 
 #include "base/hash.h"
+#include "trainer/ema.h"
 #include "trainer/net.h"
 #include "trainer/optim.h"
 
@@ -50,9 +52,10 @@ struct checkpoint_state {
     int best_epoch;       // 0: none yet
 };
 
-/* Writes the checkpoint of `state->at` into `dir`. */
+/* Writes the checkpoint of `state->at` into `dir`.  `ema` as the training has it: with the averages in
+ * the average, not swapped; NULL, or one of decay 0, is none. */
 int checkpoint_save(const char *dir, const struct checkpoint_state *state, const struct net *net,
-                    const struct optim *optim, struct err *err);
+                    const struct optim *optim, const struct ema *ema, struct err *err);
 
 struct checkpoint; // an open, valid checkpoint
 
@@ -63,10 +66,22 @@ void checkpoint_close(struct checkpoint *checkpoint);
 const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpoint);
 const struct safetensors *checkpoint_file(const struct checkpoint *checkpoint);
 
-/* Copies the tensors into a network and, unless NULL, an optimizer of exactly these names and shapes.
- * ERR_CORRUPT names what is missing, left over or of another shape; then nothing was changed. */
+/* Copies the tensors into a network and, unless NULL, an optimizer and an average of exactly these names
+ * and shapes.  ERR_CORRUPT names what is missing, left over or of another shape; then nothing was
+ * changed. */
 int checkpoint_restore(const struct checkpoint *checkpoint, struct net *net, struct optim *optim,
-                       struct err *err);
+                       struct ema *ema, struct err *err);
+
+/* Whether it holds averaged weights beside the plain ones. */
+bool checkpoint_has_average(const struct checkpoint *checkpoint);
+
+/* As checkpoint_restore() of the network alone, but its parameters become the averaged ones; the plain
+ * ones where there are none.  That is what a training evaluates. */
+int checkpoint_restore_average(const struct checkpoint *checkpoint, struct net *net,
+                               struct err *err);
+
+/* What the name of a parameter begins with among the averaged ones: "ema.". */
+extern const char CHECKPOINT_EMA[];
 
 /* A file of the folder that was not used, and why; for a warning. */
 typedef void checkpoint_skip_fn(void *context, const char *name, const struct err *reason);

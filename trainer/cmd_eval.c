@@ -107,7 +107,7 @@ static int compute(const struct checkpoint *checkpoint, const struct config *con
     config_layers(config, set->classes, &layers, &count);
     struct net *net = NULL;
     int rc = net_new(&net, layers, count, set->shape, set->classes, &config->loss, size, err);
-    rc = rc == ERR_OK ? checkpoint_restore(checkpoint, net, NULL, err) : rc;
+    rc = rc == ERR_OK ? checkpoint_restore_average(checkpoint, net, err) : rc;
     if (rc == ERR_OK) {
         struct batch batch;
         batch_init(&batch, size, set, false);

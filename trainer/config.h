@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "trainer/config_table.h"
+#include "trainer/ema.h"
 #include "trainer/model.h"
 #include "trainer/spec.h"
 
@@ -38,6 +39,7 @@ struct config {
     struct optimizer_spec optimizer;
     struct schedule_spec schedule;
     struct loss_spec loss;
+    struct ema_spec ema;
     double l1, l2;                // lambda of sum |w| and of sum w^2
     double clip_norm, clip_value; // of the gradient; 0: none
     int epochs, batch_size;

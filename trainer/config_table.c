@@ -362,9 +362,13 @@ struct cJSON *table_read(struct table_reader *reader, const struct table *table,
                          const struct cJSON *json, const char *skip, void *out) {
     enum json_type type = json == NULL ? JSON_OBJECT : json_type(json);
     bool named = type == JSON_STRING && table->name_key != NULL;
-    bool usable = type == JSON_OBJECT || named;
+    bool counted = type == JSON_NUMBER && table->number_key != NULL;
+    bool usable = type == JSON_OBJECT || named || counted;
     if (!usable) {
-        complain_value(reader, json, table->name_key == NULL ? "an object" : "a name or an object");
+        complain_value(reader, json,
+                       table->name_key != NULL     ? "a name or an object"
+                       : table->number_key != NULL ? "a number or an object"
+                                                   : "an object");
         json = NULL;
     }
     int kind = -1;
@@ -375,11 +379,12 @@ struct cJSON *table_read(struct table_reader *reader, const struct table *table,
     set_defaults(reader, table, kind, json, out);
 
     struct cJSON *identity = json_new_object();
-    if (named && table->kind_count == 0) {
-        const struct table_key *key = find_key(table, table->name_key, -1);
-        struct cJSON *part = read_value(reader, key, json, out);
+    const char *only =
+        counted ? table->number_key : table->name_key; // the member that it stands for
+    if (counted || (named && table->kind_count == 0)) {
+        struct cJSON *part = read_value(reader, find_key(table, only, -1), json, out);
         if (part != NULL) {
-            json_set(identity, table->name_key, part);
+            json_set(identity, only, part);
         }
     } else if (json != NULL && type == JSON_OBJECT) {
         read_members(reader, table, kind, json, skip, identity, out);

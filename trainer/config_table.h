@@ -73,8 +73,9 @@ struct table_key {
 };
 
 struct table {
-    const char *what;     // "optimizer", for messages
-    const char *name_key; // a string "x" stands for {name_key: "x"}; NULL: it does not
+    const char *what;       // "optimizer", for messages
+    const char *name_key;   // a string "x" stands for {name_key: "x"}; NULL: it does not
+    const char *number_key; // likewise a number
     const char *const *kinds;
     int kind_count; // 0: all objects are of one kind
     int kind;       // the default one; -1: must be named

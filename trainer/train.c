@@ -65,11 +65,13 @@ static int prepare(struct training *t, struct err *err) {
         return rc;
     }
     optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
+    ema_init(&t->ema, &config->ema, net_param_count(t->net));
     return training_resume(t, err);
 }
 
 static void training_release(struct training *t) {
     optim_release(&t->optim);
+    ema_release(&t->ema);
     net_free(t->net);
     dataset_close(&t->set);
     history_release(&t->history);
@@ -122,6 +124,7 @@ static int train_batch(struct training *t, struct err *err) {
     t->sums.grad_norm_sum += norm;
     optim_clip(grads, params, norm, config->clip_norm, config->clip_value);
     optim_step(&t->optim, net_params(t->net), grads, lr_of(t, t->at.step));
+    ema_step(&t->ema, net_params(t->net));
 
     t->sums.loss_sum += stats.loss_sum;
     t->sums.correct += stats.correct;
@@ -178,6 +181,16 @@ static int close_epoch(struct training *t, const struct net_stats *val,
     return rc == ERR_OK && due ? training_prune(t, err) : rc;
 }
 
+/* Of the averaged weights, where there are such; false: it was asked to stop on the way. */
+static bool evaluate_average(struct training *t, const struct split *split,
+                             struct net_stats *stats) {
+    ema_swap(&t->ema, net_params(t->net));
+    bool whole = evaluate(t->net, &t->set, split, &t->batch, t->options->stop,
+                          t->options->stop_context, stats);
+    ema_swap(&t->ema, net_params(t->net));
+    return whole;
+}
+
 static int run_epoch(struct training *t, struct err *err) {
     double started = now_seconds();
     int64_t samples_before = t->sums.samples;
@@ -190,8 +203,7 @@ static int run_epoch(struct training *t, struct err *err) {
         .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
 
     struct net_stats val;
-    if (!evaluate(t->net, &t->set, dataset_val(&t->set), &t->batch, t->options->stop,
-                  t->options->stop_context, &val)) {
+    if (!evaluate_average(t, dataset_val(&t->set), &val)) {
         t->stopped = true; // what is saved has all batches done; only this is done again
         return ERR_OK;
     }

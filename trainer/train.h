@@ -4,7 +4,7 @@
  *     open the latest valid checkpoint, or initialize
  *     print the start event and the records that the checkpoint carries
  *     for each epoch: shuffle; for each batch: gather, forward, backward, step
- *                     evaluate; checkpoint if due; print the record; drop surplus checkpoints
+ *                     evaluate (the averaged weights, with `ema`); checkpoint if due; print the record; drop surplus checkpoints
  *     print the done event
  *
  * Invariants

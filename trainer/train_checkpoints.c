@@ -21,7 +21,7 @@ int training_save(struct training *t, struct err *err) {
         .partial = buf_text(&t->now),
         .best_epoch = history_best(&t->history),
     };
-    int rc = checkpoint_save(t->options->checkpoint_dir, &state, t->net, &t->optim, err);
+    int rc = checkpoint_save(t->options->checkpoint_dir, &state, t->net, &t->optim, &t->ema, err);
     if (rc != ERR_OK) {
         return err_wrap(err, "save epoch %d, batch %d", t->at.epoch, t->at.step);
     }
@@ -62,7 +62,7 @@ static int restore(struct training *t, const struct checkpoint *checkpoint, stru
                        "is %s now",
                        t->config->dataset.name, state->dataset, t->set.hash);
     }
-    int rc = checkpoint_restore(checkpoint, t->net, &t->optim, err);
+    int rc = checkpoint_restore(checkpoint, t->net, &t->optim, &t->ema, err);
     rc = rc == ERR_OK ? history_parse(&t->history, state->history, err) : rc;
     rc = rc == ERR_OK ? epoch_sums_parse(&t->sums, state->partial, err) : rc;
     if (rc != ERR_OK) {
@@ -91,6 +91,7 @@ int training_resume(struct training *t, struct err *err) {
                      "%s holds checkpoints of another trial; give it a folder of its own", dir);
     } else if (checkpoint == NULL) {
         net_init(t->net, t->config->seed);
+        ema_start(&t->ema, net_params(t->net));
     } else {
         rc = restore(t, checkpoint, err);
         if (rc != ERR_OK) {

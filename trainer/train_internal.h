@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "trainer/checkpoint.h"
 #include "trainer/data.h"
+#include "trainer/ema.h"
 #include "trainer/evaluate.h"
 #include "trainer/history.h"
 #include "trainer/net.h"
@@ -24,6 +25,7 @@ struct training {
     struct dataset set;
     struct net *net;
     struct optim optim;
+    struct ema ema; // of the weights; the two have changed places only within evaluate_average()
     struct history history;
     struct epoch_sums sums;    // of the epoch under way
     struct position at, saved; // where it is, and what the newest checkpoint holds

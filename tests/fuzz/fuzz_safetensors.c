@@ -10,6 +10,7 @@
 #include "trainer/optim.h"
 #include "trainer/safetensors.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,10 +50,13 @@ static void check_file(const struct safetensors *file) {
     hash_finish(hash, digest);
 }
 
-static void check_restore(const struct checkpoint *checkpoint) {
+/* `average`: the averaged weights into the net, else the plain ones and the optimizer's state. */
+static void check_restore(const struct checkpoint *checkpoint, bool average) {
     struct err err;
     memset(net_params(net), 0, net_param_count(net) * sizeof(float));
-    if (checkpoint_restore(checkpoint, net, &optim, &err) == ERR_OK) {
+    int rc = average ? checkpoint_restore_average(checkpoint, net, &err)
+                     : checkpoint_restore(checkpoint, net, &optim, NULL, &err);
+    if (rc == ERR_OK) {
         return;
     }
     FUZZ_REQUIRE(err.code == ERR_CORRUPT && err.msg[0] != '\0');
@@ -74,7 +78,8 @@ static void check_checkpoint(const struct checkpoint *checkpoint) {
     }
     history_release(&history);
     (void)epoch_sums_parse(&sums, state->partial, &err); // either is fine
-    check_restore(checkpoint);
+    check_restore(checkpoint, false);
+    check_restore(checkpoint, true);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

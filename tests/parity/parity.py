@@ -122,6 +122,24 @@ def compare_optimizer(config, cls, args, clip=lambda p: None):
     note("optimizer", what, f"{STEPS} steps", error(ours, torch.stack(theirs)), 1e-5)
 
 
+def averages():
+    from torch.optim.swa_utils import AveragedModel
+    torch.manual_seed(4)
+    w = torch.randn(1, N) + torch.cat([torch.zeros(1, N), 0.1 * torch.randn(STEPS, N)]).cumsum(0)
+    for decay in (0.5, 0.9, 0.999):
+        ours = drive("ema", {"ema": decay}, N, STEPS, arrays=(w,)).view(STEPS, N)
+        model = torch.nn.Linear(N, 1, bias=False).double()
+        averaged = AveragedModel(model, avg_fn=lambda e, p, count: decay * e + (1 - decay) * p)
+        theirs = []
+        for row in w.double():
+            model.weight.data[0] = row
+            averaged.update_parameters(model)  # the first time it copies
+            theirs.append(averaged.module.weight.data[0].clone())
+        theirs = torch.stack(theirs[1:])
+        note("ema", f"ema: {decay}", "1 step", error(ours[0], theirs[0]), 1e-6)
+        note("ema", f"ema: {decay}", f"{STEPS} steps", error(ours, theirs), 1e-5)
+
+
 def activations():
     nn = torch.nn
     cases = [
@@ -218,6 +236,7 @@ def inits():
 
 
 optimizers()
+averages()
 activations()
 schedules()
 inits()

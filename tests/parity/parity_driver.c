@@ -1,6 +1,8 @@
 /* tests/parity/parity_driver.c - runs one rule of the trainer on numbers from stdin, for parity.py.
  *
  *     parity_driver optimizer CONFIG N STEPS       w (N), g (STEPS, N)  ->  w after each step (STEPS, N)
+ *     parity_driver ema CONFIG N STEPS             w (N), then w after each step (STEPS, N)
+ *                                                                          ->  its average after each
  *     parity_driver activation CONFIG N            x (N), dy (N)        ->  y (N), dx (N)
  *     parity_driver schedule CONFIG STEPS          nothing              ->  the rate of every step
  *     parity_driver init CONFIG FAN_OUT FAN_IN     nothing              ->  weights
@@ -13,6 +15,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "trainer/config.h"
+#include "trainer/ema.h"
 #include "trainer/init.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/optim.h"
@@ -84,6 +87,22 @@ static void run_optimizer(const struct config *config, size_t n, size_t steps) {
     free(w);
 }
 
+static void run_ema(const struct config *config, size_t n, size_t steps) {
+    struct ema ema;
+    ema_init(&ema, &config->ema, n);
+    for (size_t step = 0; step <= steps; step++) {
+        float *w = read_floats(n);
+        if (step == 0) {
+            ema_start(&ema, w);
+        } else {
+            ema_step(&ema, w);
+            write_all(ema.average, sizeof *w, n);
+        }
+        free(w);
+    }
+    ema_release(&ema);
+}
+
 static void run_activation(const struct config *config, size_t n) {
     const struct activation_spec *spec = &config->choices.activation;
     const struct kernels *kernels = kernels_get();
@@ -125,13 +144,15 @@ static void run_init(const struct config *config, size_t fan_out, size_t fan_in)
 
 int main(int argc, char **argv) {
     if (argc < 4) {
-        fail("usage: parity_driver optimizer|activation|schedule|init CONFIG COUNT...");
+        fail("usage: parity_driver optimizer|ema|activation|schedule|init CONFIG COUNT...");
     }
     struct config config;
     parse(&config, argv[2]);
     const size_t first = count_of(argv[3]), second = argc > 4 ? count_of(argv[4]) : 1;
     if (strcmp(argv[1], "optimizer") == 0) {
         run_optimizer(&config, first, second);
+    } else if (strcmp(argv[1], "ema") == 0) {
+        run_ema(&config, first, second);
     } else if (strcmp(argv[1], "activation") == 0) {
         run_activation(&config, first);
     } else if (strcmp(argv[1], "schedule") == 0) {

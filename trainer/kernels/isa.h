@@ -147,6 +147,7 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(nadam)                                                                                       \
     X(adadelta)                                                                                    \
     X(lion)                                                                                        \
+    X(ema)                                                                                         \
     X(sum_squares)                                                                                 \
     X(axpy)                                                                                        \
     X(scale)                                                                                       \

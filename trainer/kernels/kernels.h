@@ -155,6 +155,9 @@ struct kernels {
                      float eps);
     void (*lion)(float *w, const float *g, float *m, size_t n, float lr, float beta1, float beta2);
 
+    /* An average of the weights on its way: e += rest * (w - e), see trainer/ema.h. */
+    void (*ema)(float *e, const float *w, float rest, size_t n);
+
     /* sum of x^2 in double, in an order that depends on n alone: the same bits in every set */
     double (*sum_squares)(const float *x, size_t n);
     /* y += a * x */

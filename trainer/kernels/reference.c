@@ -545,6 +545,12 @@ void reference_add_sign(double *y, const float *x, double a, size_t n) {
 
 /* ---- sums ---- */
 
+void reference_ema(double *e, const float *w, double decay, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        e[i] = decay * e[i] + (1.0 - decay) * (double)w[i];
+    }
+}
+
 double reference_sum_squares(const float *x, size_t n) {
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {

@@ -82,6 +82,8 @@ void reference_adadelta(double *w, const float *g, double *s, double *d, size_t 
 void reference_lion(double *w, const float *g, double *m, size_t n, double lr, double beta1,
                     double beta2);
 
+void reference_ema(double *e, const float *w, double decay, size_t n);
+
 double reference_sum_squares(const float *x, size_t n);
 void reference_axpy(double *y, const float *x, double a, size_t n);
 void reference_scale(double *y, double a, size_t n);

@@ -113,6 +113,13 @@ void KERNEL(lion)(float *restrict w, const float *restrict g, float *restrict m,
     }
 }
 
+/* decay * e + rest * w in the form that leaves an average of equal numbers alone. */
+void KERNEL(ema)(float *restrict e, const float *restrict w, float rest, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        e[i] += rest * (w[i] - e[i]);
+    }
+}
+
 /* A square of a float32 is exact in double, and the lanes are the same for every instruction set: so
  * is the result, to the last bit. */
 double KERNEL(sum_squares)(const float *x, size_t n) {

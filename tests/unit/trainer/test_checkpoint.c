@@ -98,7 +98,7 @@ static void save_in(const char *folder, const struct checkpoint_state *state) {
     struct small s;
     struct err err;
     small_init(&s, 2, OPTIMIZER_ADAM, 0.5f);
-    if (checkpoint_save(folder, state, s.net, &s.optim, &err) != ERR_OK) {
+    if (checkpoint_save(folder, state, s.net, &s.optim, NULL, &err) != ERR_OK) {
         fail_msg("%s", err.msg);
     }
     small_release(&s);
@@ -215,7 +215,7 @@ static void what_is_saved_is_restored_bit_for_bit(void **state) {
         net_params(from.net)[5] = 1e-45f;
         to.optim.steps = 0;
         const struct checkpoint_state written = state_at(7, 120);
-        assert_int_equal(checkpoint_save(dir, &written, from.net, &from.optim, &err), ERR_OK);
+        assert_int_equal(checkpoint_save(dir, &written, from.net, &from.optim, NULL, &err), ERR_OK);
 
         struct checkpoint *checkpoint = open_good(7, 120);
         const struct checkpoint_state *read = checkpoint_state(checkpoint);
@@ -227,7 +227,7 @@ static void what_is_saved_is_restored_bit_for_bit(void **state) {
         assert_string_equal(read->config, written.config);
         assert_string_equal(read->history, written.history);
         assert_string_equal(read->partial, written.partial);
-        if (checkpoint_restore(checkpoint, to.net, &to.optim, &err) != ERR_OK) {
+        if (checkpoint_restore(checkpoint, to.net, &to.optim, NULL, &err) != ERR_OK) {
             fail_msg("%s", err.msg);
         }
         size_t bytes = net_param_count(from.net) * sizeof(float);
@@ -396,7 +396,7 @@ static void assert_not_restored(const struct checkpoint *checkpoint, int units,
     struct err err = {0};
     small_init(&s, units, kind, 9.0f);
     small_init(&before, units, kind, 9.0f);
-    int rc = checkpoint_restore(checkpoint, s.net, &s.optim, &err);
+    int rc = checkpoint_restore(checkpoint, s.net, &s.optim, NULL, &err);
     if (rc != ERR_CORRUPT || strstr(err.msg, text) == NULL) {
         fail_msg("%s \"%s\", expected ERR_CORRUPT \"%s\"", err_name(rc), err.msg, text);
     }
@@ -430,7 +430,7 @@ static void without_an_optimizer_only_the_network_is_restored(void **state) {
     struct err err;
     small_init(&s, 2, OPTIMIZER_SGD, 9.0f);
     small_init(&saved, 2, OPTIMIZER_SGD, 0.5f);
-    assert_int_equal(checkpoint_restore(checkpoint, s.net, NULL, &err), ERR_OK);
+    assert_int_equal(checkpoint_restore(checkpoint, s.net, NULL, NULL, &err), ERR_OK);
     assert_memory_equal(net_params(s.net), net_params(saved.net),
                         net_param_count(s.net) * sizeof(float));
     small_release(&s);
@@ -575,7 +575,7 @@ static void a_save_that_fails_says_where(void **state) {
     const struct checkpoint_state at = state_at(1, 0);
     small_init(&s, 2, OPTIMIZER_SGD, 0.5f);
     char *missing = mem_printf("%s/missing", dir);
-    assert_int_equal(checkpoint_save(missing, &at, s.net, &s.optim, &err), ERR_IO);
+    assert_int_equal(checkpoint_save(missing, &at, s.net, &s.optim, NULL, &err), ERR_IO);
     assert_non_null(strstr(err.msg, "missing/cp-0001.safetensors"));
     free(missing);
     small_release(&s);

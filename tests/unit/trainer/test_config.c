@@ -123,6 +123,12 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"model\": {\"layers\": [\"flatten\", {\"type\": \"activation\", \"name\": "
          "\"maxout\"}]}}",
          "model.layers[1]: maxout must follow a dense or conv2d layer directly\n"},
+        {"{\"ema\": 1}", "ema: must be a number of at least 0 and below 1, not 1\n"},
+        {"{\"ema\": {\"decay\": -0.5}}",
+         "ema.decay: must be a number of at least 0 and below 1, not -0.5\n"},
+        {"{\"ema\": \"0.9\"}", "ema: must be a number or an object, not \"0.9\"\n"},
+        {"{\"ema\": {\"dekay\": 0.5}}",
+         "ema.dekay: unknown key \"dekay\"; did you mean \"decay\"?\n"},
         {"{\"activation\": {\"name\": \"maxout\", \"pieces\": 1}}",
          "activation.pieces: must be an integer from 2 to 255, not 1\n"},
     };
@@ -166,6 +172,7 @@ static void an_empty_config_has_the_documented_defaults(void **state) {
     assert_true(config.choices.init.gain == 1);
     assert_true(config.choices.dropout == 0);
     assert_true(config.l2 == 0);
+    assert_true(config.ema.decay == 0);
     assert_int_equal(config.epochs, 10);
     assert_int_equal(config.batch_size, 64);
     assert_int_equal(config.seed, 1);
@@ -216,7 +223,7 @@ static void values_reach_their_fields(void **state) {
         " \"loss\": {\"label_smoothing\": 0.25},"
         " \"activation\": {\"name\": \"elu\", \"alpha\": 0.5},"
         " \"init\": {\"name\": \"normal\", \"std\": 0.02}, \"dropout\": 0.375, \"l2\": 0.125,"
-        " \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
+        " \"ema\": 0.75, \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
         " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false}}",
         &config);
     assert_string_equal(config.dataset.name, "./set");
@@ -236,6 +243,7 @@ static void values_reach_their_fields(void **state) {
     assert_true(config.choices.init.std == 0.02);
     assert_true(config.choices.dropout == 0.375);
     assert_true(config.l2 == 0.125);
+    assert_true(config.ema.decay == 0.75);
     assert_int_equal(config.epochs, 7);
     assert_int_equal(config.batch_size, 32);
     assert_true(config.seed == 9007199254740991u);
@@ -248,11 +256,12 @@ static void values_reach_their_fields(void **state) {
 static void identities_are_one_for_all_spellings(void **state) {
     (void)state;
     static const struct {
-        const char *identity, *spellings[5];
+        const char *identity, *spellings[6];
     } cases[] = {
         {"{}",
          {"{}", "{\"optimizer\": \"adam\"}", "{\"optimizer\": {\"name\": \"adam\", \"lr\": 1e-3}}",
           "{\"optimizer\": {\"lr\": 0.0010}, \"l2\": -0.0, \"schedule\": {\"name\": \"constant\"}}",
+          "{\"ema\": 0}",
           "{\"dataset\": {\"name\": \"fashion-mnist\", \"train\": 0}, \"model\": {\"name\": "
           "\"lenet5\"}, \"dropout\": 0, \"epochs\": 3, \"seed\": 9, \"checkpoint\": {\"every\": "
           "2}}"}},
@@ -262,6 +271,7 @@ static void identities_are_one_for_all_spellings(void **state) {
         {"{\"optimizer\":{\"lr\":0.1,\"name\":\"adam\"}}",
          {"{\"optimizer\": {\"lr\": 1e-1}}",
           "{\"optimizer\": {\"name\": \"adam\", \"beta1\": 0.9, \"lr\": 0.10}}"}},
+        {"{\"ema\":{\"decay\":0.999}}", {"{\"ema\": 0.999}", "{\"ema\": {\"decay\": 0.9990}}"}},
         {"{\"dataset\":\"mnist\"}",
          {"{\"dataset\": \"mnist\"}", "{\"dataset\": {\"name\": \"mnist\"}}"}},
         {"{\"dataset\":{\"train\":512}}",
@@ -301,7 +311,7 @@ static void identities_are_one_for_all_spellings(void **state) {
           "\"xavier_uniform\", \"gain\": 1}}]}}"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        for (int s = 0; s < 5 && cases[i].spellings[s] != NULL; s++) {
+        for (int s = 0; s < 6 && cases[i].spellings[s] != NULL; s++) {
             char *identity = identity_of(cases[i].spellings[s]);
             assert_string_equal(identity, cases[i].identity);
             free(identity);

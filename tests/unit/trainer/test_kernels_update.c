@@ -125,6 +125,13 @@ static void lion(const struct kernels *set, struct run *r, const float *g, int s
     reference_lion(r->w_ + 1, g, r->m_ + 1, LEN, 0.125, 0.875, 0.9375);
 }
 
+/* g stands in for the weights that are averaged. */
+static void ema(const struct kernels *set, struct run *r, const float *g, int step) {
+    (void)step;
+    set->ema(r->w + 1, g, 0.125f, LEN);
+    reference_ema(r->w_ + 1, g, 0.875, LEN);
+}
+
 /* The three in-place operations on a gradient, as if they were a rule. */
 static void in_place(const struct kernels *set, struct run *r, const float *g, int step) {
     (void)step;
@@ -145,6 +152,9 @@ static void a_nan_gets_through_every_operation(void **state) {
         w = 1.0f, m = 0.0f;
         set->adamax(&w, &g, &m, &s, 1, 0.1f, 0.9f, 0.999f, 1e-8f);
         assert_true(isnan(w) && isnan(m) && isnan(s));
+        w = 1.0f;
+        set->ema(&w, &g, 0.1f, 1);
+        assert_true(isnan(w));
         set->clamp(&g, 1.0f, 1);
         assert_true(isnan(g));
     }
@@ -163,6 +173,7 @@ static void update_rules_match_their_formulas(void **state) {
     check_rule("nadam", nadam);
     check_rule("adadelta", adadelta);
     check_rule("lion", lion);
+    check_rule("ema", ema);
     check_rule("add_sign, scale, clamp", in_place);
 }
 

@@ -1,225 +1,5 @@
 /* The training loop: interruption and resumption at every point, what is saved when, what fails. */
-#include "trainer/train.h"
-
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/fs.h"
-#include "base/json.h"
-#include "base/mem.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-enum { TRAIN = 100, TEST = 40, PIXELS = 28 * 28 };
-
-/* ---- a small image set: class c has a bright bar in row 2c + 4, in noise ---- */
-
-static uint32_t next_random(uint32_t *state) {
-    *state = *state * 1664525u + 1013904223u; // LCG, Numerical Recipes
-    return *state >> 8;
-}
-
-static void put_file(const char *dir, const char *name, const struct buf *content) {
-    struct err err;
-    const struct fs_part part = {content->data, content->len};
-    if (fs_write_atomic(dir, name, &part, 1, &err) != ERR_OK) {
-        fail_msg("%s", err.msg);
-    }
-}
-
-static void put_be32(struct buf *out, uint32_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        buf_putc(out, (char)(value >> shift));
-    }
-}
-
-static void write_split(const char *dir, const char *images_name, const char *labels_name,
-                        uint32_t count, uint32_t seed) {
-    struct buf images = {0}, labels = {0};
-    put_be32(&images, 0x803);
-    put_be32(&images, count);
-    put_be32(&images, 28);
-    put_be32(&images, 28);
-    put_be32(&labels, 0x801);
-    put_be32(&labels, count);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t label = i < 10 ? i : next_random(&seed) % 10; // every class occurs
-        buf_putc(&labels, (char)label);
-        for (uint32_t p = 0; p < PIXELS; p++) {
-            uint32_t bar = p / 28 == 2 * label + 4 ? 128 : 0;
-            buf_putc(&images, (char)(bar + next_random(&seed) % 128));
-        }
-    }
-    put_file(dir, images_name, &images);
-    put_file(dir, labels_name, &labels);
-    buf_release(&images);
-    buf_release(&labels);
-}
-
-static void write_set(const char *dir, uint32_t seed) {
-    write_split(dir, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", TRAIN, seed);
-    write_split(dir, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", TEST, seed + 1);
-}
-
-/* ---- a folder for each test ---- */
-
-static char root[64];
-
-static int set_up(void **state) {
-    (void)state;
-    struct err err;
-    strcpy(root, "/tmp/test_train.XXXXXX");
-    if (mkdtemp(root) == NULL) {
-        return -1;
-    }
-    char *data = mem_printf("%s/data", root);
-    int rc = fs_mkdirs(data, &err);
-    if (rc == ERR_OK) {
-        write_set(data, 1);
-    }
-    free(data);
-    return rc;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    char *command = mem_printf("rm -r %s", root);
-    int rc = system(command);
-    free(command);
-    return rc;
-}
-
-/* ---- running ---- */
-
-struct run {
-    enum train_result result;
-    int rc;
-    struct err err;
-    char *out;  // owned: what was printed
-    long asked; // how often the training asked whether to stop
-};
-
-struct countdown {
-    long asked, stop_at; // true from the stop_at'th time on; 0: never
-};
-
-static bool count_down(void *context) {
-    struct countdown *countdown = context;
-    countdown->asked++;
-    return countdown->stop_at > 0 && countdown->asked >= countdown->stop_at;
-}
-
-static void fail_on_complaint(void *context, const struct config_complaint *complaint) {
-    (void)context;
-    fail_msg("%s: %s", complaint->path, complaint->message);
-}
-
-static void parse_config(struct config *config, const char *keys) {
-    char *text = mem_printf("{\"dataset\": \"%s/data\", %s}", root, keys);
-    struct json_doc *doc = NULL;
-    struct err err;
-    if (json_parse(&doc, "test", text, strlen(text), JSON_STRICT, &err) != ERR_OK) {
-        fail_msg("%s", err.msg);
-    }
-    assert_int_equal(config_parse(config, json_root(doc), fail_on_complaint, NULL), ERR_OK);
-    json_free(doc);
-    free(text);
-}
-
-static char *folder(const char *name) {
-    char *path = mem_printf("%s/%s", root, name);
-    struct err err;
-    assert_int_equal(fs_mkdirs(path, &err), ERR_OK);
-    return path;
-}
-
-/* Trains in root/`dir`, to be stopped at the stop_at'th question. */
-static struct run train(const char *keys, const char *dir, long stop_at) {
-    struct run run = {0};
-    struct countdown countdown = {.stop_at = stop_at};
-    char *checkpoints = folder(dir), *cache = folder("cache");
-    size_t len = 0;
-    FILE *out = open_memstream(&run.out, &len), *log = fopen("/dev/null", "w");
-    assert_non_null(out);
-    assert_non_null(log);
-    const struct train_options options = {.checkpoint_dir = checkpoints,
-                                          .cache_dir = cache,
-                                          .out = out,
-                                          .log = log,
-                                          .stop = count_down,
-                                          .stop_context = &countdown};
-    struct config config;
-    parse_config(&config, keys);
-    run.rc = train_run(&config, &options, &run.result, &run.err);
-    run.asked = countdown.asked;
-    config_release(&config);
-    (void)fclose(out);
-    (void)fclose(log);
-    free(checkpoints);
-    free(cache);
-    return run;
-}
-
-static void train_to(enum train_result expected, const char *keys, const char *dir, long stop_at) {
-    struct run run = train(keys, dir, stop_at);
-    if (run.rc != ERR_OK) {
-        fail_msg("%s, stop %ld: %s", dir, stop_at, run.err.msg);
-    }
-    assert_int_equal(run.result, expected);
-    free(run.out);
-}
-
-static bool exists(const char *dir, const char *name) {
-    char *path = mem_printf("%s/%s/%s", root, dir, name);
-    bool found = access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
-static void read_checkpoint(const char *dir, const char *name, struct buf *out) {
-    char *path = mem_printf("%s/%s/%s", root, dir, name);
-    struct err err;
-    if (fs_read(path, 100 << 20, out, &err) != ERR_OK) {
-        fail_msg("%s", err.msg);
-    }
-    free(path);
-}
-
-static void assert_same_file(const char *dir_a, const char *dir_b, const char *name) {
-    struct buf a = {0}, b = {0};
-    read_checkpoint(dir_a, name, &a);
-    read_checkpoint(dir_b, name, &b);
-    assert_int_equal(a.len, b.len);
-    assert_memory_equal(a.data, b.data, a.len);
-    buf_release(&a);
-    buf_release(&b);
-}
-
-/* The epoch records among the lines of `out`, without their timings. */
-static char *records_of(const char *out) {
-    struct buf records = {0};
-    for (const char *line = out; *line != '\0';) {
-        const char *end = strchr(line, '\n');
-        assert_non_null(end); // every line is whole
-        const char *timings = strstr(line, ", \"seconds\"");
-        if (strncmp(line, "{\"epoch\": ", 10) == 0) {
-            const char *cut = timings != NULL && timings < end ? timings : end - 1;
-            buf_put(&records, line, (size_t)(cut - line));
-            buf_putc(&records, '\n');
-        }
-        line = end + 1;
-    }
-    return buf_detach(&records);
-}
-
-/* ---- tests ---- */
+#include "tests/unit/trainer/train_testing.h"
 
 /* 100 images in batches of 48: the last one is partial.  Dropout, a schedule, L2 and an optimizer with
  * two state vectors take part. */
@@ -426,21 +206,20 @@ static void asked_to_stop_while_it_waits_for_the_folder_it_leaves(void **state) 
 }
 
 int main(void) {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(interrupted_at_any_batch_it_ends_as_if_it_had_not_been),
-        CASE(interrupted_again_and_again_it_ends_as_if_it_had_not_been),
-        CASE(a_convolution_with_momentum_resumes_bit_for_bit),
-        CASE(more_epochs_go_on_from_the_last_checkpoint),
-        CASE(a_finished_training_repeats_its_records_and_is_done),
-        CASE(it_learns),
-        CASE(checkpoints_are_made_when_due_and_surplus_is_dropped),
-        CASE(surplus_of_a_trainer_that_died_early_is_dropped_on_resuming),
-        CASE(a_loss_that_is_not_finite_fails_as_diverged),
-        CASE(a_folder_of_another_trial_is_refused),
-        CASE(other_data_than_the_checkpoints_is_refused),
-        CASE(layers_that_do_not_fit_the_images_are_refused),
-        CASE(asked_to_stop_while_it_waits_for_the_folder_it_leaves),
+        TRAIN_CASE(interrupted_at_any_batch_it_ends_as_if_it_had_not_been),
+        TRAIN_CASE(interrupted_again_and_again_it_ends_as_if_it_had_not_been),
+        TRAIN_CASE(a_convolution_with_momentum_resumes_bit_for_bit),
+        TRAIN_CASE(more_epochs_go_on_from_the_last_checkpoint),
+        TRAIN_CASE(a_finished_training_repeats_its_records_and_is_done),
+        TRAIN_CASE(it_learns),
+        TRAIN_CASE(checkpoints_are_made_when_due_and_surplus_is_dropped),
+        TRAIN_CASE(surplus_of_a_trainer_that_died_early_is_dropped_on_resuming),
+        TRAIN_CASE(a_loss_that_is_not_finite_fails_as_diverged),
+        TRAIN_CASE(a_folder_of_another_trial_is_refused),
+        TRAIN_CASE(other_data_than_the_checkpoints_is_refused),
+        TRAIN_CASE(layers_that_do_not_fit_the_images_are_refused),
+        TRAIN_CASE(asked_to_stop_while_it_waits_for_the_folder_it_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
