@@ -5,17 +5,16 @@
 #include "base/num.h"
 #include "trainer/safetensors.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char FORMAT[] = "besom-checkpoint 1";
 static const char OPTIMIZER[] = "optimizer.";
 const char CHECKPOINT_EMA[] = "ema.";
+static const char CONTENT[] = "content"; // absent in a whole one
+
+const char *const checkpoint_content_names[CHECKPOINT_CONTENT_COUNT] = {"whole", "weights"};
 
 enum { POSITION_MAX = 1000000000 };
 
@@ -45,12 +44,6 @@ bool checkpoint_parse_name(const char *name, struct position *at) {
     }
     *at = p;
     return true;
-}
-
-/* Older first. */
-static int compare_positions(struct position a, struct position b) {
-    return a.epoch != b.epoch ? (a.epoch > b.epoch) - (a.epoch < b.epoch)
-                              : (a.step > b.step) - (a.step < b.step);
 }
 
 /* ---- saving ---- */
@@ -137,6 +130,7 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
     (void)snprintf(step, sizeof step, "%d", state->at.step);              // fit
     (void)snprintf(best, sizeof best, "%d", state->best_epoch);           // fit
     (void)snprintf(steps, sizeof steps, "%lld", (long long)optim->steps); // fit
+    const bool whole = state->content == CHECKPOINT_WHOLE;
     const struct safetensors_meta meta[] = {
         {"format", FORMAT},
         {"identity", state->identity},
@@ -148,10 +142,11 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
         {"step", step},
         {"best_epoch", best},
         {"optimizer_steps", steps},
+        {CONTENT, checkpoint_content_names[state->content]}, // the last one: only of weights
     };
-    struct tensors list = list_tensors(net, optim, ema);
+    struct tensors list = list_tensors(net, whole ? optim : NULL, ema);
     int rc = safetensors_write(dir, name, list.entry, list.count, meta,
-                               (int)(sizeof meta / sizeof *meta), err);
+                               (int)(sizeof meta / sizeof *meta) - whole, err);
     tensors_release(&list);
     return rc; // the caller says what was being saved, the error which file
 }
@@ -176,6 +171,12 @@ static int64_t number_of(const struct safetensors *file, const char *key, bool *
         *complete = false;
     }
     return value;
+}
+
+static bool read_content(const struct safetensors *file, enum checkpoint_content *content) {
+    const char *text = safetensors_meta_get(file, CONTENT);
+    *content = text == NULL ? CHECKPOINT_WHOLE : CHECKPOINT_WEIGHTS;
+    return text == NULL || strcmp(text, checkpoint_content_names[CHECKPOINT_WEIGHTS]) == 0;
 }
 
 static int read_state(struct checkpoint *c, const char *path, struct err *err) {
@@ -206,6 +207,7 @@ static int read_state(struct checkpoint *c, const char *path, struct err *err) {
         .partial = text_of(c->file, "partial", &complete),
         .best_epoch = (int)best,
     };
+    complete = read_content(c->file, &c->state.content) && complete;
     if (!complete || epoch > POSITION_MAX || step > POSITION_MAX || best > epoch) {
         return err_set(err, ERR_CORRUPT, "%s: its metadata is incomplete or out of range", path);
     }
@@ -237,6 +239,40 @@ const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpo
 
 const struct safetensors *checkpoint_file(const struct checkpoint *checkpoint) {
     return checkpoint->file;
+}
+
+/* ---- weights alone, out of a whole one ---- */
+
+bool checkpoint_is_weight(const char *name) {
+    return strncmp(name, OPTIMIZER, strlen(OPTIMIZER)) != 0;
+}
+
+int checkpoint_strip(const struct checkpoint *checkpoint, const char *dir, struct err *err) {
+    const struct safetensors *file = checkpoint->file;
+    int tensors = 0, metas = 0;
+    struct safetensors_entry *entry =
+        mem_zalloc((size_t)safetensors_count(file) + 1, sizeof *entry);
+    struct safetensors_meta *meta =
+        mem_zalloc((size_t)safetensors_meta_count(file) + 1, sizeof *meta);
+    for (int i = 0; i < safetensors_count(file); i++) {
+        if (checkpoint_is_weight(safetensors_at(file, i)->name)) {
+            entry[tensors++] = *safetensors_at(file, i);
+        }
+    }
+    for (int i = 0; i < safetensors_meta_count(file); i++) {
+        struct safetensors_meta m = safetensors_meta_at(file, i);
+        if (strcmp(m.key, "checksum") != 0 && strcmp(m.key, CONTENT) != 0) { // both are new
+            meta[metas++] = m;
+        }
+    }
+    meta[metas++] =
+        (struct safetensors_meta){CONTENT, checkpoint_content_names[CHECKPOINT_WEIGHTS]};
+    char name[64];
+    checkpoint_name(name, checkpoint->state.at);
+    int rc = safetensors_write(dir, name, entry, tensors, meta, metas, err);
+    free(entry);
+    free(meta);
+    return rc;
 }
 
 /* ---- restoring ---- */
@@ -278,7 +314,7 @@ static int check_tensors(const struct safetensors *file, const struct tensors *l
     }
     for (int i = 0; i < safetensors_count(file) && rc == ERR_OK; i++) {
         const char *name = safetensors_at(file, i)->name;
-        bool left_out = (!with_optimizer && begins_with(name, OPTIMIZER)) ||
+        bool left_out = (!with_optimizer && !checkpoint_is_weight(name)) ||
                         (!with_average && begins_with(name, CHECKPOINT_EMA));
         if (!left_out && !is_listed(list, name)) {
             rc = err_set(err, ERR_CORRUPT,
@@ -326,155 +362,4 @@ int checkpoint_restore_average(const struct checkpoint *checkpoint, struct net *
     }
     ema_release(&ema);
     return rc;
-}
-
-/* ---- a folder of them ---- */
-
-struct listing {
-    struct position *at; // newest first
-    int count;
-};
-
-static int newest_first(const void *a, const void *b) {
-    return -compare_positions(*(const struct position *)a, *(const struct position *)b);
-}
-
-static bool is_stale(const char *name) { // ".cp-....tmp" of a writer that died
-    size_t len = strlen(name);
-    return strncmp(name, ".cp-", 4) == 0 && len > 8 && strcmp(name + len - 4, ".tmp") == 0;
-}
-
-/* `clean` removes stale temporaries on the way: only for the folder's one trainer. */
-static int list_folder(struct listing *list, const char *dir, bool clean, struct err *err) {
-    DIR *d = opendir(dir);
-    if (d == NULL) {
-        return err_io(err, errno, "open folder %s", dir);
-    }
-    *list = (struct listing){0};
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(d);
-        if (entry == NULL) {
-            break;
-        }
-        struct position at;
-        if (checkpoint_parse_name(entry->d_name, &at)) {
-            list->at = mem_resize(list->at, (size_t)list->count + 1, sizeof *list->at);
-            list->at[list->count++] = at;
-        } else if (clean && is_stale(entry->d_name)) {
-            (void)unlinkat(dirfd(d), entry->d_name, 0); // the next writer tries again
-        }
-    }
-    int cause = errno;
-    (void)closedir(d); // only read
-    if (cause != 0) {
-        free(list->at);
-        *list = (struct listing){0};
-        return err_io(err, cause, "read folder %s", dir);
-    }
-    if (list->count > 0) {
-        qsort(list->at, (size_t)list->count, sizeof *list->at, newest_first);
-    }
-    return ERR_OK;
-}
-
-/* Opens the one at `at` if it is what its name says and of this trial. */
-static int open_at(struct checkpoint **checkpoint, const char *dir, struct position at,
-                   const char *identity, struct err *err) {
-    char name[64];
-    checkpoint_name(name, at);
-    char *path = mem_printf("%s/%s", dir, name);
-    struct checkpoint *c = NULL;
-    int rc = checkpoint_open(&c, path, err);
-    if (rc == ERR_OK && strcmp(c->state.identity, identity) != 0) {
-        rc = err_set(err, ERR_DIFFERS, "%s: belongs to another trial (%s, this one is %s)", path,
-                     c->state.identity, identity);
-    }
-    if (rc == ERR_OK && compare_positions(c->state.at, at) != 0) {
-        rc = err_set(err, ERR_CORRUPT, "%s: holds epoch %d and batch %d", path, c->state.at.epoch,
-                     c->state.at.step);
-    }
-    if (rc == ERR_OK) {
-        *checkpoint = c;
-    } else {
-        checkpoint_close(c);
-    }
-    free(path);
-    return rc;
-}
-
-int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
-                           checkpoint_skip_fn *skip, void *context, struct err *err) {
-    struct listing list = {0};
-    int rc = list_folder(&list, dir, true, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    *checkpoint = NULL;
-    for (int i = 0; i < list.count && *checkpoint == NULL; i++) {
-        struct err reason;
-        if (open_at(checkpoint, dir, list.at[i], identity, &reason) != ERR_OK && skip != NULL) {
-            char name[64];
-            checkpoint_name(name, list.at[i]);
-            skip(context, name, &reason);
-        }
-    }
-    free(list.at);
-    return ERR_OK;
-}
-
-static int remove_at(const char *dir, struct position at, struct err *err) {
-    char name[64];
-    checkpoint_name(name, at);
-    char *path = mem_printf("%s/%s", dir, name);
-    int rc = ERR_OK;
-    if (unlink(path) != 0 && errno != ENOENT) {
-        rc = err_io(err, errno, "remove %s", path);
-    }
-    free(path);
-    return rc;
-}
-
-static bool is_listed_at(const struct listing *list, struct position at) {
-    for (int i = 0; i < list->count; i++) {
-        if (compare_positions(list->at[i], at) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A removal that a power cut undoes would leave a finished trial with a file too many for good. */
-static int sync_folder(const char *dir, struct err *err) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_io(err, errno, "open folder %s", dir);
-    }
-    int rc = fsync(fd) == 0 ? ERR_OK : err_io(err, errno, "fsync folder %s", dir);
-    (void)close(fd); // nothing was written through it
-    return rc;
-}
-
-int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
-                     struct err *err) {
-    struct listing list = {0};
-    int rc = list_folder(&list, dir, false, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    bool safe = is_listed_at(&list, now); // invariant 4: only behind a newer one that is there
-    int kept = 0, removed = 0;
-    for (int i = 0; i < list.count && rc == ERR_OK && safe; i++) {
-        struct position at = list.at[i];
-        int order = compare_positions(at, now);
-        bool stays = order >= 0; // a later one could not be used: left until its epoch comes again
-        if (at.step == 0 && order <= 0) {
-            stays = kept < keep || at.epoch == best_epoch;
-            kept++;
-        }
-        rc = stays ? ERR_OK : remove_at(dir, at, err);
-        removed += !stays;
-    }
-    free(list.at);
-    return rc == ERR_OK && removed > 0 ? sync_folder(dir, err) : rc;
 }

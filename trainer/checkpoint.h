@@ -1,9 +1,10 @@
-/* trainer/checkpoint.h - the state of a training at an instant, on disk.
+/* trainer/checkpoint.h - the state of a training at an instant, in a file.
  *
- * A folder holds the checkpoints of one trial:
  *     cp-0005.safetensors           after 5 complete epochs
- *     cp-0005+000120.safetensors    after 5 epochs and 120 batches of the sixth (an interruption)
+ *     cp-0005+000120.safetensors    after 5 epochs and 120 batches of the sixth
  * more digits where the number needs them.
+ *
+ * A whole one has all that a training needs to go on; one of weights lacks the optimizer's state.
  *
  * Invariants
  *   1. A checkpoint is complete or absent at every instant (fs_write_atomic), and checked whole when
@@ -11,15 +12,13 @@
  *   2. Its bytes depend on the trial and the position alone: no clock, no host, no path.
  *   3. It carries the records of all complete epochs, so that a runner that lost the last lines gets
  *      them again.
- *   4. Deleting surplus files comes after the newer file is durable; the newest valid checkpoint is
- *      never deleted.
  *
  * Tensors: the network's by name ("0.weight"), the optimizer's state as
  * "optimizer.<slot>.<parameter>" ("optimizer.exp_avg.0.weight"), averaged weights as "ema.<parameter>".
  * Metadata, all strings: format
  * ("besom-checkpoint 1"), identity, dataset (content hash), epoch, step, optimizer_steps, config
  * (canonical JSON), history (JSON array of epoch records), partial (JSON, sums of the epoch under
- * way), best_epoch, checksum. */
+ * way), best_epoch, content ("weights"; absent in a whole one), checksum. */
 #ifndef TRAINER_CHECKPOINT_H
 #define TRAINER_CHECKPOINT_H
 
@@ -40,6 +39,9 @@ struct position {
     int step;  // batches done of the next one
 };
 
+enum checkpoint_content { CHECKPOINT_WHOLE, CHECKPOINT_WEIGHTS, CHECKPOINT_CONTENT_COUNT };
+extern const char *const checkpoint_content_names[CHECKPOINT_CONTENT_COUNT]; // "whole", "weights"
+
 /* All that is saved besides the tensors.  Strings are borrowed when saving, and belong to the open
  * checkpoint when loading. */
 struct checkpoint_state {
@@ -50,6 +52,7 @@ struct checkpoint_state {
     const char *history;  // JSON array, one record a complete epoch
     const char *partial;  // JSON object; "{}" when at.step is 0
     int best_epoch;       // 0: none yet
+    enum checkpoint_content content;
 };
 
 /* Writes the checkpoint of `state->at` into `dir`.  `ema` as the training has it: with the averages in
@@ -65,6 +68,13 @@ int checkpoint_open(struct checkpoint **checkpoint, const char *path, struct err
 void checkpoint_close(struct checkpoint *checkpoint);
 const struct checkpoint_state *checkpoint_state(const struct checkpoint *checkpoint);
 const struct safetensors *checkpoint_file(const struct checkpoint *checkpoint);
+
+/* Whether a tensor of this name belongs to the network, not to its optimizer. */
+bool checkpoint_is_weight(const char *name);
+
+/* Writes into `dir`, under the checkpoint's own name, what checkpoint_save() would have written for the same
+ * state with CHECKPOINT_WEIGHTS, byte for byte. */
+int checkpoint_strip(const struct checkpoint *checkpoint, const char *dir, struct err *err);
 
 /* Copies the tensors into a network and, unless NULL, an optimizer and an average of exactly these names
  * and shapes.  ERR_CORRUPT names what is missing, left over or of another shape; then nothing was
@@ -82,24 +92,6 @@ int checkpoint_restore_average(const struct checkpoint *checkpoint, struct net *
 
 /* What the name of a parameter begins with among the averaged ones: "ema.". */
 extern const char CHECKPOINT_EMA[];
-
-/* A file of the folder that was not used, and why; for a warning. */
-typedef void checkpoint_skip_fn(void *context, const char *name, const struct err *reason);
-
-/* Opens the newest checkpoint of `dir` that is valid and of trial `identity`; older ones are tried in
- * turn, each reported to `skip` (which may be NULL) with its reason: that of checkpoint_open(), ERR_CORRUPT
- * for one that holds another position than its name says, ERR_DIFFERS for one of another trial.
- * *checkpoint is NULL, with ERR_OK, when there is none.  Stale temporaries are removed, so the caller owns
- * the folder.  ERR_IO when the folder cannot be read. */
-int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir, const char *identity,
-                           checkpoint_skip_fn *skip, void *context, struct err *err);
-
-/* Deletes all but the newest `keep` (>= 1) epoch checkpoints and that of `best_epoch` (0: none); of the
- * interrupted ones only one at `now` stays.  Files beyond `now` neither count nor go: they were refused when
- * the training began, and are replaced when it gets there.  Nothing goes while there is no file at `now`.
- * ERR_IO. */
-int checkpoint_prune(const char *dir, struct position now, int keep, int best_epoch,
-                     struct err *err);
 
 /* "cp-0005.safetensors" */
 void checkpoint_name(char out[64], struct position at);

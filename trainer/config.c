@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "trainer/checkpoint.h"
 
 #include <assert.h>
 #include <math.h>
@@ -150,12 +151,22 @@ static const struct table schedule_table = {.what = "schedule",
                                             .keys = schedule_keys,
                                             .key_count = COUNT(schedule_keys)};
 
+static const struct table content_table = {.what = "content",
+                                           .name_key = "name",
+                                           .kinds = checkpoint_content_names,
+                                           .kind_count = CHECKPOINT_CONTENT_COUNT,
+                                           .kind = CHECKPOINT_WHOLE,
+                                           .kind_offset = 0};
 static const struct table_key checkpoint_keys[] = {
     {.name = "every",
      .type = TABLE_INTEGER,
      .offset = offsetof(struct checkpoint_spec, every),
      .max = 1e6,
      .value = 1},
+    {.name = "every_batches",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct checkpoint_spec, every_batches),
+     .max = 1e9},
     {.name = "keep",
      .type = TABLE_INTEGER,
      .offset = offsetof(struct checkpoint_spec, keep),
@@ -165,6 +176,11 @@ static const struct table_key checkpoint_keys[] = {
      .type = TABLE_BOOL,
      .offset = offsetof(struct checkpoint_spec, best),
      .value = true},
+    {.name = "initial", .type = TABLE_BOOL, .offset = offsetof(struct checkpoint_spec, initial)},
+    {.name = "content",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct checkpoint_spec, content),
+     .table = &content_table},
 };
 static const struct table checkpoint_table = {
     .what = "checkpoint", .keys = checkpoint_keys, .key_count = COUNT(checkpoint_keys)};
@@ -239,6 +255,10 @@ static const struct table_key config_keys[] = {
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, checkpoint),
      .table = &checkpoint_table},
+    {.name = "stop",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, stop),
+     .table = &stop_table},
 };
 static const struct table config_table = {
     .what = "config", .keys = config_keys, .key_count = COUNT(config_keys)};
@@ -303,6 +323,7 @@ static void settle_schedule(struct config *config) {
 /* From all that is not default to what makes the trial and what makes the grid point. */
 static void settle_identity(struct config *config) {
     json_remove(config->identity, "checkpoint");
+    json_remove(config->identity, "stop");
     struct buf canonical = {0};
     json_print_canonical(&canonical, config->identity);
     hash_hex(config->key, canonical.data, canonical.len);

@@ -9,7 +9,7 @@
  *
  * The identity of a config is what its numbers depend on: all keys that are not at their defaults,
  * each value in its one spelling ("adam" for {"name": "adam", "lr": 1e-3}), without `seed`, and without
- * `epochs` and `checkpoint`, which say how far and how safe but do not bend the trajectory.  A key of
+ * `epochs`, `stop` and `checkpoint`, which say how far and how safe but do not bend the trajectory.  A key of
  * a later version is at its default in every config of today, and so changes no identity. */
 #ifndef TRAINER_CONFIG_H
 #define TRAINER_CONFIG_H
@@ -19,6 +19,7 @@
 #include "trainer/ema.h"
 #include "trainer/model.h"
 #include "trainer/spec.h"
+#include "trainer/stop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,9 +28,12 @@ struct cJSON;
 struct err;
 
 struct checkpoint_spec {
-    int every; // epochs between checkpoints; 0: only at the end, and the best.  1
-    int keep;  // newest to keep; 0: all.  2
-    bool best; // save and keep also that of the best val_accuracy (the earliest on a tie).  true
+    int every;         // epochs between checkpoints; 0: only at the end, and the best.  1
+    int every_batches; // batches between checkpoints, counted over all epochs; 0: none
+    int keep;          // newest to keep; 0: all.  2
+    bool best;    // save and keep also that of the best val_accuracy (the earliest on a tie).  true
+    bool initial; // one at epoch 0, before the first batch.  false
+    int content;  // enum checkpoint_content: whole
 };
 
 struct config {
@@ -45,6 +49,7 @@ struct config {
     int epochs, batch_size;
     uint64_t seed; // below 2^53
     struct checkpoint_spec checkpoint;
+    struct stop_spec stop;
     struct cJSON *identity; // owned
     char *canonical;        // owned: canonical JSON of the identity and the seed: makes the trial
     char key[HASH_HEX_LEN + 1]; // hash of `canonical`

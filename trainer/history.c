@@ -9,6 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const history_metric_names[HISTORY_METRIC_COUNT] = {
+#define X(name) #name,
+    HISTORY_METRICS(X)
+#undef X
+};
+
+double record_metric(const struct record *record, int metric) {
+    const double values[HISTORY_METRIC_COUNT] = {
+#define X(name) record->name,
+        HISTORY_METRICS(X)
+#undef X
+    };
+    return values[metric];
+}
+
 void history_add(struct history *history, const struct record *record) {
     if (history->count == history->cap) {
         history->cap = history->cap == 0 ? 16 : 2 * history->cap;
@@ -32,6 +47,12 @@ int history_best(const struct history *history) {
         }
     }
     return best == NULL ? 0 : best->epoch;
+}
+
+bool history_was_best(const struct history *history, int epoch) {
+    struct history until = *history;
+    until.count = epoch < until.count ? epoch : until.count;
+    return epoch > 0 && history_best(&until) == epoch;
 }
 
 void record_print(struct buf *out, const struct record *record,

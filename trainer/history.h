@@ -31,6 +31,16 @@ struct record {
 #undef X
 };
 
+/* The metrics by number: HISTORY_METRIC_val_loss. */
+enum history_metric {
+#define X(name) HISTORY_METRIC_##name,
+    HISTORY_METRICS(X)
+#undef X
+        HISTORY_METRIC_COUNT
+};
+extern const char *const history_metric_names[HISTORY_METRIC_COUNT];
+double record_metric(const struct record *record, int metric);
+
 /* How long an epoch took: printed with it, never saved. */
 struct record_timing {
     double seconds;            // the whole of it
@@ -47,6 +57,8 @@ void history_release(struct history *history);
 
 /* The epoch of the best val_accuracy, the earliest on a tie; 0 when there is none. */
 int history_best(const struct history *history);
+/* Whether `epoch` was the best when it came. */
+bool history_was_best(const struct history *history, int epoch);
 
 /* {"epoch": 1, "train_loss": ...}; `timing` may be NULL */
 void record_print(struct buf *out, const struct record *record, const struct record_timing *timing);

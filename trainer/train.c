@@ -14,12 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now_seconds(void) {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts); // cannot fail with this clock
-    return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
-
 static bool stopping(const struct training *t) {
     return t->options->stop(t->options->stop_context);
 }
@@ -66,7 +60,10 @@ static int prepare(struct training *t, struct err *err) {
     }
     optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
     ema_init(&t->ema, &config->ema, net_param_count(t->net));
-    return training_resume(t, err);
+    if (config->stop.seconds > 0) {
+        rc = time_spent_load(&t->spent, t->options->checkpoint_dir, err);
+    }
+    return rc == ERR_OK ? training_resume(t, err) : rc;
 }
 
 static void training_release(struct training *t) {
@@ -87,14 +84,14 @@ static void training_release(struct training *t) {
 
 /* ---- an epoch ---- */
 
-static int batch_count(const struct training *t) {
+int training_batch_count(const struct training *t) {
     return (t->set.train.count - 1) / t->batch.max + 1;
 }
 
 /* The rate of a batch of the epoch under way. */
 static double lr_of(const struct training *t, int step) {
     return schedule_lr(&t->config->schedule, t->config->optimizer.lr, t->at.epoch, step,
-                       batch_count(t));
+                       training_batch_count(t));
 }
 
 static int train_batch(struct training *t, struct err *err) {
@@ -143,13 +140,17 @@ static int train_batches(struct training *t, struct err *err) {
     rng_init(&rng, t->config->seed, RNG_SHUFFLE, (uint32_t)t->at.epoch + 1, 0);
     rng_shuffle(&rng, t->order, count);
 
-    int rc = ERR_OK, batches = batch_count(t);
+    int rc = ERR_OK, batches = training_batch_count(t);
     while (rc == ERR_OK && t->at.step < batches) {
         if (stopping(t)) {
             t->stopped = true;
             return ERR_OK;
         }
         rc = train_batch(t, err);
+        if (rc == ERR_OK && t->at.step < batches && training_is_due(t)) {
+            rc = training_save_due(t, err);
+            rc = rc == ERR_OK ? training_prune(t, err) : rc;
+        }
     }
     return rc;
 }
@@ -164,17 +165,17 @@ static int close_epoch(struct training *t, const struct net_stats *val,
         .train_accuracy = (double)t->sums.correct / samples,
         .val_loss = val->loss_sum / val_samples,
         .val_accuracy = (double)val->correct / val_samples,
-        .lr = lr_of(t, batch_count(t) - 1),
-        .grad_norm = t->sums.grad_norm_sum / batch_count(t),
+        .lr = lr_of(t, training_batch_count(t) - 1),
+        .grad_norm = t->sums.grad_norm_sum / training_batch_count(t),
     };
     history_add(&t->history, &record);
     t->at = (struct position){.epoch = record.epoch};
     t->sums = (struct epoch_sums){0};
 
     bool due = training_is_due(t);
-    int rc = due ? training_save(t, err) : ERR_OK;
+    int rc = due ? training_save_due(t, err) : ERR_OK;
     if (rc == ERR_OK) {
-        timing->seconds = now_seconds() - started;
+        timing->seconds = time_now() - started;
         record_print(&t->line, &record, timing);
         rc = training_say(t, err);
     }
@@ -192,13 +193,13 @@ static bool evaluate_average(struct training *t, const struct split *split,
 }
 
 static int run_epoch(struct training *t, struct err *err) {
-    double started = now_seconds();
+    double started = time_now();
     int64_t samples_before = t->sums.samples;
     int rc = train_batches(t, err);
     if (rc != ERR_OK || t->stopped) {
         return rc;
     }
-    double seconds = now_seconds() - started;
+    double seconds = time_now() - started;
     struct record_timing timing = {
         .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
 
@@ -216,22 +217,32 @@ static int run_epoch(struct training *t, struct err *err) {
 
 /* ---- the whole ---- */
 
+/* What is due before the first batch; and what saved the state may have died before it deleted. */
+static int begin(struct training *t, struct err *err) {
+    int rc = training_repeat_records(t, err);
+    bool fresh = t->at.epoch == 0 && t->at.step == 0;
+    if (rc == ERR_OK && fresh && training_is_due(t)) {
+        rc = training_save_due(t, err);
+    }
+    return rc == ERR_OK ? training_prune(t, err) : rc;
+}
+
+static int end(struct training *t, enum stop_reason why, struct err *err) {
+    int rc = training_tidy(t, err);
+    return rc == ERR_OK ? training_say_done(t, why, err) : rc;
+}
+
 static int run(struct training *t, struct err *err) {
+    enum stop_reason why = STOP_NONE;
     int rc = prepare(t, err);
-    rc = rc == ERR_OK ? training_repeat_records(t, err) : rc;
-    rc = rc == ERR_OK ? training_prune(t, err)
-                      : rc; // what saved this one may have died before it did
-    while (rc == ERR_OK && !t->stopped && t->at.epoch < t->config->epochs) {
+    rc = rc == ERR_OK ? begin(t, err) : rc;
+    while (rc == ERR_OK && !t->stopped && !training_is_over(t, &why)) {
         rc = run_epoch(t, err);
     }
-    if (rc == ERR_OK && t->stopped) {
-        return training_leave_saved(t, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
-    if (rc == ERR_OK) {
-        buf_puts(&t->line, "{\"event\": \"done\"}");
-        rc = training_say(t, err);
-    }
-    return rc;
+    return t->stopped ? training_leave_saved(t, err) : end(t, why, err);
 }
 
 /* A config, data or a folder that will be no better the next time. */

@@ -4,7 +4,9 @@
  *     open the latest valid checkpoint, or initialize
  *     print the start event and the records that the checkpoint carries
  *     for each epoch: shuffle; for each batch: gather, forward, backward, step
- *                     evaluate (the averaged weights, with `ema`); checkpoint if due; print the record; drop surplus checkpoints
+ *                     evaluate (the averaged weights, with `ema`); checkpoint if due; print the record;
+ *                     drop surplus checkpoints
+ *                     until all epochs are done or `stop` says that it is enough
  *     print the done event
  *
  * Invariants
@@ -13,8 +15,10 @@
  *      epoch under way are saved with their bits; so a training that was interrupted anywhere ends
  *      with the records and the checkpoint of one that was not.
  *   3. A batch allocates nothing.
- *   4. A checkpoint is due after every `checkpoint.every` epochs, after the last, and, with
- *      `checkpoint.best`, after an epoch with a val_accuracy above all before it. */
+ *   4. A checkpoint is due after every `checkpoint.every` epochs and every `checkpoint.every_batches`
+ *      batches, counted from the beginning, after the last epoch, with `checkpoint.best` after an epoch with
+ *      a val_accuracy above all before it, and with `checkpoint.initial` before the first batch.
+ *   5. When it ends, the folder is, file by file, as if the training had not been interrupted. */
 #ifndef TRAINER_TRAIN_H
 #define TRAINER_TRAIN_H
 
@@ -26,7 +30,7 @@
 struct err;
 
 enum train_result {
-    TRAIN_DONE,     // all epochs are done, and the final checkpoint is in place
+    TRAIN_DONE,     // it is at its end, and the final checkpoint is in place
     TRAIN_SAVED,    // was asked to stop; a checkpoint has all of it
     TRAIN_DIVERGED, // a loss was not finite; `err` says where, and a failed event was printed
     TRAIN_UNHEARD,  // nobody reads the output any more (EPIPE)

@@ -50,3 +50,12 @@ int training_repeat_records(struct training *t, struct err *err) {
     }
     return rc;
 }
+
+int training_say_done(struct training *t, enum stop_reason why, struct err *err) {
+    buf_puts(&t->line, "{\"event\": \"done\"");
+    if (why != STOP_NONE) {
+        buf_printf(&t->line, ", \"stopped\": \"%s\"", stop_reason_names[why]);
+    }
+    buf_putc(&t->line, '}');
+    return training_say(t, err);
+}

@@ -1,6 +1,6 @@
 /* Checkpoints: nothing of a training is lost in one, nothing damaged is taken for one, and the newest good
  * one is never thrown away. */
-#include "trainer/checkpoint.h"
+#include "trainer/checkpoint_folder.h"
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -453,12 +453,14 @@ static void note(void *context, const char *name, const struct err *reason) {
     skipped->reasons[skipped->count++] = *reason;
 }
 
+static const struct checkpoint_wanted ours = {.identity = IDENTITY};
+
 /* Which position is opened; {-1, -1} for none. */
 static struct position latest(struct skipped *skipped) {
     struct checkpoint *checkpoint = NULL;
     struct err err;
     *skipped = (struct skipped){0};
-    if (checkpoint_open_latest(&checkpoint, dir, IDENTITY, note, skipped, &err) != ERR_OK) {
+    if (checkpoint_open_latest(&checkpoint, dir, &ours, note, skipped, &err) != ERR_OK) {
         fail_msg("%s", err.msg);
     }
     struct position at = {-1, -1};
@@ -528,7 +530,7 @@ static void when_all_are_damaged_there_is_none(void **state) {
     assert_latest(-1, -1, 2);
     struct checkpoint *checkpoint = NULL; // nobody has to listen
     struct err err;
-    assert_int_equal(checkpoint_open_latest(&checkpoint, dir, IDENTITY, NULL, NULL, &err), ERR_OK);
+    assert_int_equal(checkpoint_open_latest(&checkpoint, dir, &ours, NULL, NULL, &err), ERR_OK);
     assert_null(checkpoint);
 }
 
@@ -551,9 +553,16 @@ static void stale_temporaries_are_removed(void **state) {
     (void)state;
     save(1, 0);
     run("touch %s/.cp-0002.safetensors.tmp %s/.other.tmp %s/.cp-note", dir, dir, dir);
+    struct err err;
+    assert_int_equal(checkpoint_remove_stale(dir, &err), ERR_OK);
     assert_latest(1, 0, 0);
     run("test ! -e %s/.cp-0002.safetensors.tmp -a -e %s/.other.tmp -a -e %s/.cp-note", dir, dir,
         dir);
+}
+
+static bool every_epoch(void *context, struct position at) {
+    (void)context;
+    return at.step == 0;
 }
 
 static void a_folder_that_cannot_be_read_is_an_error(void **state) {
@@ -561,10 +570,11 @@ static void a_folder_that_cannot_be_read_is_an_error(void **state) {
     struct checkpoint *checkpoint = NULL;
     struct err err;
     char *missing = mem_printf("%s/missing", dir);
-    assert_int_equal(checkpoint_open_latest(&checkpoint, missing, IDENTITY, NULL, NULL, &err),
-                     ERR_IO);
+    assert_int_equal(checkpoint_open_latest(&checkpoint, missing, &ours, NULL, NULL, &err), ERR_IO);
     assert_non_null(strstr(err.msg, missing));
-    assert_int_equal(checkpoint_prune(missing, (struct position){1, 0}, 1, 0, &err), ERR_IO);
+    struct checkpoint_retention retention = {.is_scheduled = every_epoch, .keep = 1};
+    assert_int_equal(checkpoint_prune(missing, (struct position){1, 0}, &retention, &err), ERR_IO);
+    assert_int_equal(checkpoint_remove_stale(missing, &err), ERR_IO);
     free(missing);
 }
 
@@ -583,11 +593,19 @@ static void a_save_that_fails_says_where(void **state) {
 
 /* ---- retention ---- */
 
-static void prune(int epoch, int step, int keep, int best_epoch) {
+static void prune_by(int epoch, int step, const struct checkpoint_retention *retention) {
     struct err err;
-    if (checkpoint_prune(dir, (struct position){epoch, step}, keep, best_epoch, &err) != ERR_OK) {
+    if (checkpoint_prune(dir, (struct position){epoch, step}, retention, &err) != ERR_OK) {
         fail_msg("%s", err.msg);
     }
+}
+
+static void prune(int epoch, int step, int keep, int best_epoch) {
+    const struct checkpoint_retention retention = {.is_scheduled = every_epoch,
+                                                   .keep = keep,
+                                                   .best_epoch = best_epoch,
+                                                   .whole = {epoch, step}};
+    prune_by(epoch, step, &retention);
 }
 
 /* The folder's checkpoints, oldest first, as "1 2+7 5". */
@@ -655,6 +673,103 @@ static void nothing_goes_before_the_newest_is_there(void **state) {
     assert_left("1 2 2+5");
 }
 
+/* Of every second epoch, and of batch 4 of each. */
+static bool every_other(void *context, struct position at) {
+    (void)context;
+    return at.step == 0 ? at.epoch % 2 == 0 : at.step == 4;
+}
+
+static void scheduled_ones_of_both_kinds_are_counted_and_no_others(void **state) {
+    (void)state;
+    save_one_to_six();
+    save(4, 3); // an interruption's, as is 5: it was not its turn
+    save(4, 4);
+    save(5, 4);
+    save(6, 2);
+    struct checkpoint_retention retention = {
+        .is_scheduled = every_other, .keep = 4, .whole = {6, 2}};
+    prune_by(6, 2, &retention);
+    assert_left("4 4+4 5+4 6 6+2");
+    save(6, 4);
+    retention.whole = (struct position){6, 4};
+    retention.keep = 2;
+    prune_by(6, 4, &retention);
+    assert_left("6 6+4");
+}
+
+static void where_the_training_would_go_on_stays(void **state) {
+    (void)state;
+    save_one_to_six();
+    save(2, 3);
+    struct checkpoint_retention retention = {
+        .is_scheduled = every_other, .keep = 1, .whole = {2, 3}};
+    prune_by(6, 0, &retention);
+    assert_left("2+3 6");
+    retention.whole = (struct position){-1, -1};
+    prune_by(6, 0, &retention);
+    assert_left("6");
+}
+
+/* ---- weights alone ---- */
+
+static void weights_alone_are_the_file_that_a_whole_one_becomes(void **state) {
+    (void)state;
+    struct checkpoint_state weights = state_at(3, 0);
+    weights.content = CHECKPOINT_WEIGHTS;
+    char *other = mem_printf("%s/weights", dir);
+    run("mkdir %s", other);
+    save_in(other, &weights);
+    save(3, 0);
+    run("! cmp -s %s/cp-0003.safetensors %s/cp-0003.safetensors", dir, other);
+
+    struct err err;
+    for (int i = 0; i < 2; i++) { // the second time it is weights already
+        struct checkpoint *checkpoint = open_good(3, 0);
+        assert_int_equal(checkpoint_state(checkpoint)->content,
+                         i == 0 ? CHECKPOINT_WHOLE : CHECKPOINT_WEIGHTS);
+        assert_int_equal(checkpoint_strip(checkpoint, dir, &err), ERR_OK);
+        checkpoint_close(checkpoint);
+        run("cmp %s/cp-0003.safetensors %s/cp-0003.safetensors", dir, other);
+    }
+    struct checkpoint *checkpoint = open_good(3, 0);
+    assert_int_equal(safetensors_count(checkpoint_file(checkpoint)), 4); // no optimizer's
+    struct small s, saved;
+    small_init(&s, 2, OPTIMIZER_ADAM, 9.0f);
+    small_init(&saved, 2, OPTIMIZER_ADAM, 0.5f);
+    assert_int_equal(checkpoint_restore(checkpoint, s.net, NULL, NULL, &err), ERR_OK);
+    assert_memory_equal(net_params(s.net), net_params(saved.net),
+                        net_param_count(s.net) * sizeof(float));
+    small_release(&s);
+    small_release(&saved);
+    checkpoint_close(checkpoint);
+    free(other);
+}
+
+static void who_wants_a_whole_one_gets_the_newest_of_those(void **state) {
+    (void)state;
+    struct checkpoint_state weights = state_at(3, 0);
+    weights.content = CHECKPOINT_WEIGHTS;
+    save(1, 0);
+    save(2, 5);
+    save_in(dir, &weights);
+    assert_latest(3, 0, 0);
+    struct checkpoint *checkpoint = NULL;
+    struct err err;
+    struct checkpoint_wanted wanted = {.identity = IDENTITY, .whole = true};
+    struct skipped skipped = {0};
+    assert_int_equal(checkpoint_open_latest(&checkpoint, dir, &wanted, note, &skipped, &err),
+                     ERR_OK);
+    assert_int_equal(skipped.count, 0); // nothing is wrong with the weights
+    assert_int_equal(checkpoint_state(checkpoint)->at.step, 5);
+    checkpoint_close(checkpoint);
+    const struct position before = {2, 5};
+    wanted.before = &before;
+    assert_int_equal(checkpoint_open_latest(&checkpoint, dir, &wanted, note, &skipped, &err),
+                     ERR_OK);
+    assert_int_equal(checkpoint_state(checkpoint)->at.epoch, 1);
+    checkpoint_close(checkpoint);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -677,6 +792,10 @@ int main(void) {
         CASE(of_the_interrupted_ones_only_the_present_stays),
         CASE(later_ones_that_were_refused_neither_count_nor_go),
         CASE(nothing_goes_before_the_newest_is_there),
+        CASE(scheduled_ones_of_both_kinds_are_counted_and_no_others),
+        CASE(where_the_training_would_go_on_stays),
+        CASE(weights_alone_are_the_file_that_a_whole_one_becomes),
+        CASE(who_wants_a_whole_one_gets_the_newest_of_those),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
 }

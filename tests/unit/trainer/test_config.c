@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "trainer/checkpoint.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -90,6 +91,25 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
          "seed: must be an integer from 0 to 9007199254740991, not 9007199254740992\n"},
         {"{\"checkpoint\": {\"best\": 1}}", "checkpoint.best: must be true or false, not 1\n"},
         {"{\"checkpoint\": \"best\"}", "checkpoint: must be an object, not \"best\"\n"},
+        {"{\"checkpoint\": {\"evry_batches\": 5}}",
+         "checkpoint.evry_batches: unknown key \"evry_batches\"; did you mean "
+         "\"every_batches\"?\n"},
+        {"{\"checkpoint\": {\"every_batches\": 0.5}}",
+         "checkpoint.every_batches: must be an integer from 0 to 1000000000, not 0.5\n"},
+        {"{\"checkpoint\": {\"content\": \"weight\"}}",
+         "checkpoint.content: unknown content \"weight\"; did you mean \"weights\"?\n"},
+        {"{\"checkpoint\": {\"initial\": 1}}",
+         "checkpoint.initial: must be true or false, not 1\n"},
+        {"{\"stop\": \"val_loss\"}", "stop: must be an object, not \"val_loss\"\n"},
+        {"{\"stop\": {\"metric\": \"val_los\"}}",
+         "stop.metric: unknown metric \"val_los\"; did you mean \"val_loss\"?\n"},
+        {"{\"stop\": {\"patience\": -1}}",
+         "stop.patience: must be an integer from 0 to 1000000, not -1\n"},
+        {"{\"stop\": {\"min_delta\": -0.1}}",
+         "stop.min_delta: must be a number of at least 0, not -0.1\n"},
+        {"{\"stop\": {\"target\": \"nan\"}}",
+         "stop.target: must be a number of at least 0, not \"nan\"\n"},
+        {"{\"stop\": {\"seconds\": -1}}", "stop.seconds: must be a number of at least 0, not -1\n"},
         {"{\"dataset\": \"\"}", "dataset: must be a name, not \"\"\n"},
         {"{\"dataset\": {\"train\": -1}}",
          "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
@@ -179,6 +199,14 @@ static void an_empty_config_has_the_documented_defaults(void **state) {
     assert_int_equal(config.checkpoint.every, 1);
     assert_int_equal(config.checkpoint.keep, 2);
     assert_true(config.checkpoint.best);
+    assert_int_equal(config.checkpoint.every_batches, 0);
+    assert_false(config.checkpoint.initial);
+    assert_int_equal(config.checkpoint.content, CHECKPOINT_WHOLE);
+    assert_int_equal(config.stop.metric, HISTORY_METRIC_val_loss);
+    assert_int_equal(config.stop.patience, 0);
+    assert_true(config.stop.min_delta == 0);
+    assert_true(isnan(config.stop.target));
+    assert_true(config.stop.seconds == 0);
     assert_string_equal(config.canonical, "{}");
     config_release(&config);
 }
@@ -224,7 +252,10 @@ static void values_reach_their_fields(void **state) {
         " \"activation\": {\"name\": \"elu\", \"alpha\": 0.5},"
         " \"init\": {\"name\": \"normal\", \"std\": 0.02}, \"dropout\": 0.375, \"l2\": 0.125,"
         " \"ema\": 0.75, \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
-        " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false}}",
+        " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false, \"every_batches\": "
+        "120, \"initial\": true, \"content\": \"weights\"}, \"stop\": {\"metric\": "
+        "\"train_accuracy\", \"patience\": 6, \"min_delta\": 0.25, \"target\": 0.75, \"seconds\": "
+        "1.5}}",
         &config);
     assert_string_equal(config.dataset.name, "./set");
     assert_int_equal(config.dataset.train, 512);
@@ -250,6 +281,14 @@ static void values_reach_their_fields(void **state) {
     assert_int_equal(config.checkpoint.every, 5);
     assert_int_equal(config.checkpoint.keep, 0);
     assert_false(config.checkpoint.best);
+    assert_int_equal(config.checkpoint.every_batches, 120);
+    assert_true(config.checkpoint.initial);
+    assert_int_equal(config.checkpoint.content, CHECKPOINT_WEIGHTS);
+    assert_int_equal(config.stop.metric, HISTORY_METRIC_train_accuracy);
+    assert_int_equal(config.stop.patience, 6);
+    assert_true(config.stop.min_delta == 0.25);
+    assert_true(config.stop.target == 0.75);
+    assert_true(config.stop.seconds == 1.5);
     config_release(&config);
 }
 
@@ -347,6 +386,8 @@ static void the_key_depends_on_identity_and_seed_alone(void **state) {
     } cases[] = {
         {"{\"seed\": 2}", true},
         {"{\"seed\": 2, \"epochs\": 99, \"checkpoint\": {\"keep\": 9}}", true},
+        {"{\"seed\": 2, \"stop\": {\"patience\": 3}, \"checkpoint\": {\"every_batches\": 9}}",
+         true},
         {"{\"seed\": 2, \"optimizer\": \"adam\"}", true},
         {"{}", false},
         {"{\"seed\": 3}", false},

@@ -114,11 +114,15 @@ struct run {
 
 struct countdown {
     long asked, stop_at; // true from the stop_at'th time on; 0: never
+    bool dies;           // instead
 };
 
 static inline bool count_down(void *context) {
     struct countdown *countdown = context;
     countdown->asked++;
+    if (countdown->dies && countdown->asked == countdown->stop_at) {
+        _exit(0); // nothing is flushed or saved: as by SIGKILL
+    }
     return countdown->stop_at > 0 && countdown->asked >= countdown->stop_at;
 }
 
@@ -146,13 +150,14 @@ static inline char *folder(const char *name) {
     return path;
 }
 
-/* Trains in root/`dir`, to be stopped at the stop_at'th question. */
-static inline struct run train(const char *keys, const char *dir, long stop_at) {
+/* Trains in root/`dir`; what it says to people goes to root/`dir`.log. */
+static inline struct run train_with(const char *keys, const char *dir, struct countdown countdown) {
     struct run run = {0};
-    struct countdown countdown = {.stop_at = stop_at};
     char *checkpoints = folder(dir), *cache = folder("cache");
+    char *log_path = mem_printf("%s/%s.log", root, dir);
     size_t len = 0;
-    FILE *out = open_memstream(&run.out, &len), *log = fopen("/dev/null", "w");
+    FILE *out = open_memstream(&run.out, &len), *log = fopen(log_path, "w");
+    free(log_path);
     assert_non_null(out);
     assert_non_null(log);
     const struct train_options options = {.checkpoint_dir = checkpoints,
@@ -171,6 +176,11 @@ static inline struct run train(const char *keys, const char *dir, long stop_at) 
     free(checkpoints);
     free(cache);
     return run;
+}
+
+/* Likewise, to be stopped at the stop_at'th question. */
+static inline struct run train(const char *keys, const char *dir, long stop_at) {
+    return train_with(keys, dir, (struct countdown){.stop_at = stop_at});
 }
 
 static inline void train_to(enum train_result expected, const char *keys, const char *dir,
