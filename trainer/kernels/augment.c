@@ -9,24 +9,45 @@
  * Positions count from the first zero of the frame.  Cut to [0, H + 1] x [0, W + 1] all four pixels of
  * the bilinear mean are within it, and one that was cut means zeros alone, as it would have. */
 
-KERNEL_INLINE float cut(float at, float most) {
-    at = at < 0.0f ? 0.0f : at;
-    return at > most ? most : at;
+KERNEL_INLINE vec cut(vec at, float most) {
+    at = vec_pick(at < vec_all(0.0f), vec_all(0.0f), at);
+    return vec_pick(at > vec_all(most), vec_all(most), at);
 }
 
-static void rotate_row(float *restrict y, const float *restrict x, int H, int W, float row,
-                       float column, float cosine, float sine) {
-    const int stride = W + 3;
+/* The means of LANES pixels from their positions. */
+KERNEL_INLINE vec bilinear(const float *x, int stride, vec row, vec column) {
+    const ivec r = __builtin_convertvector(row, ivec); // not negative: this is the floor
+    const ivec c = __builtin_convertvector(column, ivec);
+    const vec down = row - __builtin_convertvector(r, vec);
+    const vec over = column - __builtin_convertvector(c, vec);
+    int32_t at[LANES] __attribute__((aligned(64)));
+    float corner[4][LANES] __attribute__((aligned(64)));
+    *(ivec *)at = r * ivec_all(stride) + c;
+    for (int i = 0; i < LANES; i++) {
+        const float *p = x + at[i];
+        corner[0][i] = p[0];
+        corner[1][i] = p[1];
+        corner[2][i] = p[stride];
+        corner[3][i] = p[stride + 1];
+    }
+    const vec upper = vec_load(corner[0]) + over * (vec_load(corner[1]) - vec_load(corner[0]));
+    const vec lower = vec_load(corner[2]) + over * (vec_load(corner[3]) - vec_load(corner[2]));
+    return upper + down * (lower - upper);
+}
+
+static void rotate_row(float *y, const float *x, int H, int W, float row, float column,
+                       float cosine, float sine) {
     const float bottom = (float)(H + 1), right = (float)(W + 1);
-    for (int c = 0; c < W; c++) {
-        const float at_row = cut(row + sine * (float)c, bottom);
-        const float at_column = cut(column + cosine * (float)c, right);
-        const int r0 = (int)at_row, c0 = (int)at_column; // not negative: this is the floor
-        const float down = at_row - (float)r0, over = at_column - (float)c0;
-        const float *p = x + r0 * stride + c0;
-        const float upper = p[0] + over * (p[1] - p[0]);
-        const float lower = p[stride] + over * (p[stride + 1] - p[stride]);
-        y[c] = upper + down * (lower - upper);
+    vec c;
+    for (int i = 0; i < LANES; i++) {
+        c[i] = (float)i;
+    }
+    for (int first = 0; first < W; first += LANES) {
+        const vec value = bilinear(x, W + 3, cut(vec_all(row) + vec_all(sine) * c, bottom),
+                                   cut(vec_all(column) + vec_all(cosine) * c, right));
+        const int left = W - first;
+        memcpy(y + first, &value, (size_t)(left < LANES ? left : LANES) * sizeof *y);
+        c += vec_all((float)LANES);
     }
 }
 
