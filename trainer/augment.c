@@ -1,5 +1,6 @@
 #include "trainer/augment.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "trainer/kernels/kernels.h"
@@ -56,22 +57,30 @@ const struct table augment_table = {.what = "augment",
                                     .keys = augment_keys,
                                     .key_count = sizeof augment_keys / sizeof *augment_keys};
 
-const char *augment_misplaced(const struct augment_spec *spec, struct shape shape) {
+int augment_check(const struct augment_spec *spec, struct shape shape, const char **path,
+                  struct err *err) {
     const struct {
-        const char *key;
+        const char *path;
         bool on;
     } for_images[] = {
-        {"crop", spec->crop > 0},         {"horizontal_flip", spec->horizontal_flip > 0},
-        {"rotation", spec->rotation > 0}, {"brightness", spec->brightness > 0},
-        {"contrast", spec->contrast > 0}, {"cutout", spec->cutout > 0},
+        {"augment.crop", spec->crop > 0},
+        {"augment.horizontal_flip", spec->horizontal_flip > 0},
+        {"augment.rotation", spec->rotation > 0},
+        {"augment.brightness", spec->brightness > 0},
+        {"augment.contrast", spec->contrast > 0},
+        {"augment.cutout", spec->cutout > 0},
     };
     bool vectors = shape.H == 1 && shape.W == 1;
     for (size_t i = 0; vectors && i < sizeof for_images / sizeof *for_images; i++) {
         if (for_images[i].on) {
-            return for_images[i].key;
+            *path = for_images[i].path;
+            return err_set(err, ERR_RANGE,
+                           "is for images, but the samples of the data set are vectors (%d, 1, 1); "
+                           "noise and mixup are for these, too",
+                           shape.C);
         }
     }
-    return NULL;
+    return ERR_OK;
 }
 
 bool augment_is_on(const struct augment_spec *spec) {

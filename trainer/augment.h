@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct err;
 struct kernels;
 
 /* Whose stream it is.  Stored results depend on these numbers: only ever add. */
@@ -77,8 +78,10 @@ extern const struct table augment_table;
 /* Whether anything is switched on. */
 bool augment_is_on(const struct augment_spec *spec);
 
-/* The key of an operation that is switched on, but not for data of this shape; NULL when all fit. */
-const char *augment_misplaced(const struct augment_spec *spec, struct shape shape);
+/* ERR_RANGE when an operation is switched on that is not for data of this shape; *path is then where it
+ * is in the config, "augment.rotation" (static). */
+int augment_check(const struct augment_spec *spec, struct shape shape, const char **path,
+                  struct err *err);
 
 /* For batches of up to `max` samples.  Allocates all that augment_batch() needs. */
 void augment_init(struct augment *augment, const struct augment_spec *spec, struct shape shape,

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "trainer/augment.h"
 #include "trainer/commands.h"
 #include "trainer/config.h"
 #include "trainer/data.h"
@@ -119,7 +120,23 @@ static const char *check_data(struct checker *checker, const struct config *conf
     int rc = net_check(layers, count, set->shape, set->classes,
                        batch_size_for(config->batch_size, set), NULL, NULL, err);
     free(layers);
-    return rc == ERR_OK ? NULL : "model";
+    const char *path = "model";
+    rc = rc == ERR_OK ? augment_check(&config->augment, set->shape, &path, err) : rc;
+    return rc == ERR_OK ? NULL : path;
+}
+
+/* The value at a path of members, or the last one that is there on the way to it. */
+static const struct cJSON *value_at(const struct cJSON *json, const char *path) {
+    char *names = mem_strdup(path), *rest = names;
+    for (char *name = strsep(&rest, "."); name != NULL; name = strsep(&rest, ".")) {
+        const struct cJSON *member = json_type(json) == JSON_OBJECT ? json_get(json, name) : NULL;
+        if (member == NULL) {
+            break;
+        }
+        json = member;
+    }
+    free(names);
+    return json;
 }
 
 static int check_config(struct checker *checker, struct config *config, const struct cJSON *json,
@@ -132,8 +149,7 @@ static int check_config(struct checker *checker, struct config *config, const st
     if (path == NULL) {
         return ERR_OK;
     }
-    const struct cJSON *value = json_get(json, path);
-    complain(context, &(struct config_complaint){path, err.msg, value != NULL ? value : json});
+    complain(context, &(struct config_complaint){path, err.msg, value_at(json, path)});
     return ERR_RANGE;
 }
 

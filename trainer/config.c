@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "trainer/checkpoint.h"
+#include "trainer/augment.h"
 
 #include <assert.h>
 #include <math.h>
@@ -210,6 +211,10 @@ static const struct table_key config_keys[] = {
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, ema),
      .table = &ema_table},
+    {.name = "augment",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, augment),
+     .table = &augment_table},
     {.name = "activation",
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, choices.activation),

@@ -44,6 +44,7 @@ struct config {
     struct schedule_spec schedule;
     struct loss_spec loss;
     struct ema_spec ema;
+    struct augment_spec augment;
     double l1, l2;                // lambda of sum |w| and of sum w^2
     double clip_norm, clip_value; // of the gradient; 0: none
     int epochs, batch_size;

@@ -52,7 +52,16 @@ static int prepare(struct training *t, struct err *err) {
     if (rc != ERR_OK) {
         return rc;
     }
-    batch_init(&t->batch, batch_size_for(config->batch_size, &t->set), &t->set, false);
+    const char *path;
+    rc = augment_check(&config->augment, t->set.shape, &path, err);
+    if (rc != ERR_OK) {
+        return err_wrap(err, "%s", path);
+    }
+    bool changed = augment_is_on(&config->augment);
+    batch_init(&t->batch, batch_size_for(config->batch_size, &t->set), &t->set, changed);
+    if (changed) {
+        augment_init(&t->augment, &config->augment, t->set.shape, t->batch.max);
+    }
     t->order = mem_zalloc((size_t)t->set.train.count, sizeof *t->order);
     rc = build_net(t, err);
     if (rc != ERR_OK) {
@@ -73,6 +82,7 @@ static void training_release(struct training *t) {
     dataset_close(&t->set);
     history_release(&t->history);
     batch_release(&t->batch);
+    augment_release(&t->augment);
     free(t->order);
     buf_release(&t->line);
     buf_release(&t->past);
@@ -94,16 +104,42 @@ static double lr_of(const struct training *t, int step) {
                        training_batch_count(t));
 }
 
+/* Streams count epochs as people do, from 1. */
+static uint32_t stream_epoch(const struct training *t) {
+    return (uint32_t)t->at.epoch + 1;
+}
+
+static void change_samples(void *context, float *samples, const uint8_t *labels, int n,
+                           const struct shape *shape) {
+    struct training *t = context;
+    (void)shape; // the data set's, which t->augment knows
+    augment_batch(&t->augment, samples, labels, n, t->config->seed, stream_epoch(t),
+                  (uint32_t)t->at.step);
+}
+
+/* The next batch goes into the net's input; returns what its samples are to come out as. */
+static struct net_targets load_batch(struct training *t, int n) {
+    const struct augment_spec *augment = &t->config->augment;
+    const struct batch_change change = {change_samples, t};
+    batch_load(&t->batch, &t->set, &t->set.train, n, augment_is_on(augment) ? &change : NULL,
+               t->net);
+    struct net_targets targets = {.labels = t->batch.labels};
+    if (augment->mixup > 0) {
+        targets.others = t->augment.others;
+        targets.share = t->augment.share;
+    }
+    return targets;
+}
+
 static int train_batch(struct training *t, struct err *err) {
     const struct config *config = t->config;
-    uint32_t epoch = (uint32_t)t->at.epoch + 1; // streams count epochs as people do, from 1
+    uint32_t epoch = stream_epoch(t);
     int first = t->at.step * t->batch.max, left = t->set.train.count - first;
     int n = left < t->batch.max ? left : t->batch.max;
     memcpy(t->batch.index, t->order + first, (size_t)n * sizeof *t->order);
-    batch_load(&t->batch, &t->set, &t->set.train, n, NULL, t->net);
+    const struct net_targets targets = load_batch(t, n);
 
     struct net_stats stats = {0};
-    const struct net_targets targets = {.labels = t->batch.labels};
     net_train(t->net, &targets, n, config->seed, epoch, (uint32_t)t->at.step, &stats);
     if (!isfinite(stats.loss_sum)) {
         return err_set(err, ERR_DIVERGED, "the loss of epoch %u, batch %d is %g", epoch,

@@ -4,6 +4,7 @@
 #define TRAINER_TRAIN_INTERNAL_H
 
 #include "base/buf.h"
+#include "trainer/augment.h"
 #include "trainer/checkpoint.h"
 #include "trainer/data.h"
 #include "trainer/ema.h"
@@ -32,6 +33,7 @@ struct training {
     struct position at, saved; // where it is, and what the newest whole checkpoint holds
     struct time_spent spent;   // for a time limit
     struct batch batch;
+    struct augment augment;     // of the config, where it has any
     uint32_t *order;            // the training images as the epoch under way takes them
     struct buf line, past, now; // kept for their memory: output, history, partial sums
     bool stopped, unheard;

@@ -2,6 +2,7 @@
  * batch; what is done with it is the definition, pixel by pixel in double. */
 #include "trainer/augment.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
@@ -475,26 +476,32 @@ static void vectors_are_refused_what_is_for_images(void **state) {
     (void)state;
     static const struct {
         struct augment_spec spec;
-        const char *key; // NULL: fits
+        const char *path; // NULL: fits
     } cases[] = {
-        {{.crop = 1}, "crop"},
-        {{.horizontal_flip = 0.5}, "horizontal_flip"},
-        {{.rotation = 1}, "rotation"},
-        {{.brightness = 0.1}, "brightness"},
-        {{.contrast = 0.1}, "contrast"},
-        {{.cutout = 2}, "cutout"},
+        {{.crop = 1}, "augment.crop"},
+        {{.horizontal_flip = 0.5}, "augment.horizontal_flip"},
+        {{.rotation = 1}, "augment.rotation"},
+        {{.brightness = 0.1}, "augment.brightness"},
+        {{.contrast = 0.1}, "augment.contrast"},
+        {{.cutout = 2}, "augment.cutout"},
         {{.noise = 0.1, .mixup = 1}, NULL},
         {{0}, NULL},
     };
+    static const struct shape images[] = {{1, 28, 28}, {1, 1, 28}, {3, 2, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *key = augment_misplaced(&cases[i].spec, (struct shape){784, 1, 1});
-        if (cases[i].key == NULL) {
-            assert_null(key);
+        struct err err;
+        const char *path = NULL;
+        int rc = augment_check(&cases[i].spec, (struct shape){784, 1, 1}, &path, &err);
+        if (cases[i].path == NULL) {
+            assert_int_equal(rc, ERR_OK);
         } else {
-            assert_string_equal(key, cases[i].key);
+            assert_int_equal(rc, ERR_RANGE);
+            assert_string_equal(path, cases[i].path);
+            assert_non_null(strstr(err.msg, "vectors (784, 1, 1)"));
         }
-        assert_null(augment_misplaced(&cases[i].spec, (struct shape){1, 28, 28}));
-        assert_null(augment_misplaced(&cases[i].spec, (struct shape){1, 1, 28}));
+        for (size_t j = 0; j < sizeof images / sizeof *images; j++) {
+            assert_int_equal(augment_check(&cases[i].spec, images[j], &path, &err), ERR_OK);
+        }
     }
 }
 

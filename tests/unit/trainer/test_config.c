@@ -113,6 +113,24 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"dataset\": \"\"}", "dataset: must be a name, not \"\"\n"},
         {"{\"dataset\": {\"train\": -1}}",
          "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
+        {"{\"augment\": \"crop\"}", "augment: must be an object, not \"crop\"\n"},
+        {"{\"augment\": {\"rotatoin\": 5}}",
+         "augment.rotatoin: unknown key \"rotatoin\"; did you mean \"rotation\"?\n"},
+        {"{\"augment\": {\"flip\": 0.5}}",
+         "augment.flip: unknown key \"flip\"; known: crop, horizontal_flip, rotation, brightness, "
+         "contrast, noise, cutout, mixup\n"},
+        {"{\"augment\": {\"crop\": 1.5, \"horizontal_flip\": 1.5, \"rotation\": -1, \"cutout\": "
+         "-1}}",
+         "augment.crop: must be an integer from 0 to 255, not 1.5\n"
+         "augment.horizontal_flip: must be a number from 0 to 1, not 1.5\n"
+         "augment.rotation: must be a number from 0 to 180, not -1\n"
+         "augment.cutout: must be an integer from 0 to 65535, not -1\n"},
+        {"{\"augment\": {\"noise\": \"x\", \"brightness\": -1, \"contrast\": null, \"mixup\": "
+         "2e6}}",
+         "augment.noise: must be a number from 0 to 1000000, not \"x\"\n"
+         "augment.brightness: must be a number from 0 to 1000000, not -1\n"
+         "augment.contrast: must be a number from 0 to 1000000, not null\n"
+         "augment.mixup: must be a number from 0 to 1000000, not 2000000\n"},
         {"{\"dropout\": 1}", "dropout: must be a number of at least 0 and below 1, not 1\n"},
         {"{\"loss\": \"msr\"}", "loss: unknown loss \"msr\"; did you mean \"mse\"?\n"},
         {"{\"loss\": {\"label_smoothing\": 1}}",
@@ -292,6 +310,34 @@ static void values_reach_their_fields(void **state) {
     config_release(&config);
 }
 
+static void augmentations_are_off_until_they_are_asked_for(void **state) {
+    (void)state;
+    struct config config;
+    parse_good("{}", &config);
+    assert_int_equal(config.augment.crop, 0);
+    assert_true(config.augment.horizontal_flip == 0);
+    assert_true(config.augment.rotation == 0);
+    assert_true(config.augment.brightness == 0);
+    assert_true(config.augment.contrast == 0);
+    assert_true(config.augment.noise == 0);
+    assert_int_equal(config.augment.cutout, 0);
+    assert_true(config.augment.mixup == 0);
+    config_release(&config);
+    parse_good(
+        "{\"augment\": {\"crop\": 2, \"horizontal_flip\": 0.5, \"rotation\": 15, \"noise\": 0.125, "
+        "\"brightness\": 0.25, \"contrast\": 0.75, \"cutout\": 8, \"mixup\": 0.2}}",
+        &config);
+    assert_int_equal(config.augment.crop, 2);
+    assert_true(config.augment.horizontal_flip == 0.5);
+    assert_true(config.augment.rotation == 15);
+    assert_true(config.augment.brightness == 0.25);
+    assert_true(config.augment.contrast == 0.75);
+    assert_true(config.augment.noise == 0.125);
+    assert_int_equal(config.augment.cutout, 8);
+    assert_true(config.augment.mixup == 0.2);
+    config_release(&config);
+}
+
 static void identities_are_one_for_all_spellings(void **state) {
     (void)state;
     static const struct {
@@ -327,6 +373,12 @@ static void identities_are_one_for_all_spellings(void **state) {
          {"{\"loss\": {\"label_smoothing\": 0.1}}",
           "{\"loss\": {\"name\": \"cross_entropy\", \"label_smoothing\": 1e-1}}"}},
         {"{\"loss\":\"mse\"}", {"{\"loss\": \"mse\"}", "{\"loss\": {\"name\": \"mse\"}}"}},
+        {"{}",
+         {"{\"augment\": {}}", "{\"augment\": {\"crop\": 0, \"horizontal_flip\": 0, \"rotation\": "
+                               "0, \"brightness\": 0.0, "
+                               "\"contrast\": -0.0, \"noise\": 0, \"cutout\": 0, \"mixup\": 0}}"}},
+        {"{\"augment\":{\"cutout\":8,\"mixup\":0.2}}",
+         {"{\"augment\": {\"mixup\": 2e-1, \"crop\": 0, \"cutout\": 8.0}}"}},
         {"{\"optimizer\":\"adamw\"}",
          {"{\"optimizer\": {\"name\": \"adamw\", \"weight_decay\": 0.01}, \"clip_norm\": 0}"}},
         {"{\"activation\":\"leaky_relu\",\"init\":{\"name\":\"normal\",\"std\":0.02}}",
@@ -415,6 +467,7 @@ int main(void) {
         cmocka_unit_test(an_empty_config_has_the_documented_defaults),
         cmocka_unit_test(defaults_differ_between_kinds),
         cmocka_unit_test(values_reach_their_fields),
+        cmocka_unit_test(augmentations_are_off_until_they_are_asked_for),
         cmocka_unit_test(identities_are_one_for_all_spellings),
         cmocka_unit_test(an_identity_is_read_back_to_itself),
         cmocka_unit_test(the_key_depends_on_identity_and_seed_alone),

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "trainer/augment.h"
 #include "trainer/optim.h"
 #include "trainer/spec.h"
 
@@ -54,6 +55,14 @@ static void every_rule_is_on_the_pages(void **state) {
     }
 }
 
+static void every_augmentation_is_on_the_pages(void **state) {
+    (void)state;
+    for (int i = 0; i < augment_table.key_count; i++) {
+        expect_names("docs/trainer.md", "`", &augment_table.keys[i].name, 1);
+        expect_names("man/besom-trainer.1.scd", "*", &augment_table.keys[i].name, 1);
+    }
+}
+
 static void every_layer_is_on_its_page(void **state) {
     (void)state;
     expect_names("docs/trainer.md", "`", layer_names, LAYER_COUNT);
@@ -72,6 +81,7 @@ static void every_state_tensor_is_on_its_page(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_is_on_the_pages),
+        cmocka_unit_test(every_augmentation_is_on_the_pages),
         cmocka_unit_test(every_layer_is_on_its_page),
         cmocka_unit_test(every_state_tensor_is_on_its_page),
     };
