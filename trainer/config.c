@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "trainer/checkpoint.h"
 #include "trainer/augment.h"
+#include "trainer/checkpoint.h"
 
 #include <assert.h>
 #include <math.h>
