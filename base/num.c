@@ -31,6 +31,17 @@ size_t num_human(char out[NUM_TEXT_MAX], double value, int digits) {
     return (size_t)snprintf(out, NUM_TEXT_MAX, "%.*g", digits, value);
 }
 
+size_t num_steady(char out[NUM_TEXT_MAX], double value, int digits) {
+    if (!isfinite(value)) {
+        return (size_t)snprintf(out, NUM_TEXT_MAX, "%s", special(value));
+    }
+    size_t len = (size_t)snprintf(out, NUM_TEXT_MAX, "%#.*g", digits, value);
+    if (out[len - 1] == '.') { // "1234.": the # makes it
+        out[--len] = '\0';
+    }
+    return len;
+}
+
 bool num_parse(const char *text, double *value) {
     static const struct {
         const char *text;

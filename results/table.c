@@ -14,6 +14,7 @@
 struct cell {
     char *shown; // owned; NULL: absent
     char *json;  // owned; the same as a JSON value, NULL: absent
+    int digits;  // significant ones of a number in `shown`, 0: no number, or an integer
 };
 
 struct column {
@@ -61,7 +62,7 @@ static void add(struct table *table, char *shown, char *json) {
         table->cell_cap = table->cell_cap == 0 ? 64 : 2 * table->cell_cap;
         table->cells = mem_resize(table->cells, (size_t)table->cell_cap, sizeof *table->cells);
     }
-    table->cells[table->cell_count++] = (struct cell){.shown = shown, .json = json};
+    table->cells[table->cell_count++] = (struct cell){.shown = shown, .json = json, .digits = 0};
 }
 
 void table_text(struct table *table, const char *text) {
@@ -90,6 +91,7 @@ void table_number(struct table *table, double value, int digits) {
     struct buf json = {0};
     buf_json_number(&json, value);
     add(table, mem_strdup(shown), buf_detach(&json));
+    table->cells[table->cell_count - 1].digits = digits;
 }
 
 void table_json(struct table *table, const char *shown, const char *json) {
@@ -119,9 +121,59 @@ static int width_of(const char *text) {
     return width;
 }
 
-static const char *shown_at(const struct table *table, int row, int column) {
-    const char *shown = table->cells[row * table->column_count + column].shown;
-    return shown == NULL ? "-" : shown;
+/* ---- for people: decimal points below each other ---- */
+
+/* The digits behind the point, -1 for what has no such form: text, "1e-07", "inf". */
+static int decimals_of(const struct cell *cell) {
+    if (cell->digits == 0 || cell->shown[strspn(cell->shown, "-.0123456789")] != '\0') {
+        return -1;
+    }
+    const char *point = strchr(cell->shown, '.');
+    return point == NULL ? 0 : (int)strlen(point + 1);
+}
+
+static int significant_in(const char *number) {
+    int n = 0;
+    for (const char *c = number + strspn(number, "-.0"); *c != '\0'; c++) {
+        n += *c != '.';
+    }
+    return n;
+}
+
+/* "0.84" -> "0.8400" below "0.8466": zeros, as far as they stand for digits that were asked for. */
+static char *filled(const struct cell *cell, int decimals) {
+    struct buf out = {0};
+    int has = decimals_of(cell), digits = significant_in(cell->shown);
+    bool zero = digits == 0;
+    buf_puts(&out, cell->shown);
+    for (; has >= 0 && has < decimals && (zero || digits < cell->digits); has++, digits++) {
+        buf_puts(&out, has == 0 ? ".0" : "0");
+    }
+    return buf_detach(&out);
+}
+
+/* All cells as people see them: an array, row by row, with everything in it the caller's. */
+static char **shown_cells(const struct table *table) {
+    char **shown = mem_zalloc((size_t)table->cell_count + 1, sizeof *shown);
+    for (int c = 0; c < table->column_count; c++) {
+        int decimals = 0;
+        for (int i = c; i < table->cell_count; i += table->column_count) {
+            int d = decimals_of(&table->cells[i]);
+            decimals = d > decimals ? d : decimals;
+        }
+        for (int i = c; i < table->cell_count; i += table->column_count) {
+            const struct cell *cell = &table->cells[i];
+            shown[i] = cell->shown == NULL ? mem_strdup("-") : filled(cell, decimals);
+        }
+    }
+    return shown;
+}
+
+static void free_cells(char **shown, const struct table *table) {
+    for (int i = 0; i < table->cell_count; i++) {
+        free(shown[i]);
+    }
+    free(shown);
 }
 
 static void pad(struct buf *out, int count) {
@@ -151,10 +203,11 @@ static void put_aligned(const struct table *table, struct buf *out, int column, 
 static void print_text(const struct table *table, struct buf *out) {
     int columns = table->column_count, rows = table_rows(table);
     int *width = mem_zalloc((size_t)columns, sizeof *width);
+    char **shown = shown_cells(table);
     for (int c = 0; c < columns; c++) {
         width[c] = width_of(table->columns[c].name);
         for (int r = 0; r < rows; r++) {
-            int w = width_of(shown_at(table, r, c));
+            int w = width_of(shown[r * columns + c]);
             width[c] = w > width[c] ? w : width[c];
         }
     }
@@ -164,10 +217,11 @@ static void print_text(const struct table *table, struct buf *out) {
     buf_putc(out, '\n');
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
-            put_aligned(table, out, c, width[c], shown_at(table, r, c));
+            put_aligned(table, out, c, width[c], shown[r * columns + c]);
         }
         buf_putc(out, '\n');
     }
+    free_cells(shown, table);
     free(width);
 }
 
@@ -220,6 +274,7 @@ static void put_md(struct buf *out, const char *text) {
 }
 
 static void print_md(const struct table *table, struct buf *out) {
+    char **shown = shown_cells(table);
     buf_putc(out, '|');
     for (int c = 0; c < table->column_count; c++) {
         put_md(out, table->columns[c].name);
@@ -232,10 +287,11 @@ static void print_md(const struct table *table, struct buf *out) {
     for (int r = 0; r < table_rows(table); r++) {
         buf_putc(out, '|');
         for (int c = 0; c < table->column_count; c++) {
-            put_md(out, shown_at(table, r, c));
+            put_md(out, shown[r * table->column_count + c]);
         }
         buf_putc(out, '\n');
     }
+    free_cells(shown, table);
 }
 
 static void print_json(const struct table *table, struct buf *out) {

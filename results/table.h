@@ -10,7 +10,8 @@
  *       optimizer  val_accuracy
  *       adam             0.8466
  *
- * Cells are added row by row, left to right.  People get the given significant digits, machines the
+ * Cells are added row by row, left to right.  People get the given significant digits, with the decimal
+ * points of a column below each other as far as that needs no more of them; machines get the
  * shortest form that reads back; absent values are "-", an empty CSV field or null.  Control characters
  * are '?' everywhere but in JSON. */
 #ifndef RESULTS_TABLE_H

@@ -41,6 +41,24 @@ static void numbers_come_back_to_the_same_bits(void **state) {
     }
 }
 
+static void figures_that_change_in_place_keep_their_zeros(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        const char *human, *steady;
+    } cases[] = {{0.84, "0.84", "0.8400"}, {0.84119, "0.8412", "0.8412"},
+                 {2, "2", "2.000"},        {1234, "1234", "1234"},
+                 {0, "0", "0.000"},        {1e-9, "1e-09", "1.000e-09"},
+                 {INFINITY, "inf", "inf"}, {NAN, "nan", "nan"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[NUM_TEXT_MAX];
+        assert_int_equal(num_human(text, cases[i].value, 4), strlen(cases[i].human));
+        assert_string_equal(text, cases[i].human);
+        assert_int_equal(num_steady(text, cases[i].value, 4), strlen(cases[i].steady));
+        assert_string_equal(text, cases[i].steady);
+    }
+}
+
 static void numbers_are_as_short_as_they_can_be(void **state) {
     (void)state;
     static const struct {
@@ -187,6 +205,7 @@ static void hashes_are_those_of_xxhsum(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_come_back_to_the_same_bits),
+        cmocka_unit_test(figures_that_change_in_place_keep_their_zeros),
         cmocka_unit_test(numbers_are_as_short_as_they_can_be),
         cmocka_unit_test(only_whole_numbers_are_read),
         cmocka_unit_test(strings_for_json_are_escaped_and_made_valid),

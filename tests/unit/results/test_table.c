@@ -42,6 +42,48 @@ static void text_aligns_and_rounds_for_people(void **state) {
                               "  -                -  12345\n");
 }
 
+static struct table *column_of(const double *values, int count) {
+    struct table *t = table_new();
+    table_column(t, "x", TABLE_RIGHT);
+    for (int i = 0; i < count; i++) {
+        table_number(t, values[i], 4);
+    }
+    return t;
+}
+
+/* Zeros fill up to the longest of the column, but no further than to the digits asked for. */
+static void decimal_points_stand_below_each_other(void **state) {
+    (void)state;
+    static const struct {
+        double values[4];
+        const char *expected;
+    } cases[] = {
+        {{0.8466, 0.829, 0.1, 0}, "       x\n  0.8466\n  0.8290\n  0.1000\n  0.0000\n"},
+        {{0.02, 0.02, 0.1, 3}, "     x\n  0.02\n  0.02\n  0.10\n  3.00\n"},
+        {{0.05125, -12.3, 12345, 0.5},
+         "          x\n    0.05125\n     -12.30\n  1.234e+04\n     0.5000\n"},
+        {{1, 2, INFINITY, 1200}, "     x\n     1\n     2\n   inf\n  1200\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct table *t = column_of(cases[i].values, 4);
+        struct buf out = {0};
+        table_print(t, TABLE_TEXT, &out);
+        assert_string_equal(buf_text(&out), cases[i].expected);
+        buf_release(&out);
+        table_free(t);
+    }
+    struct table *t = column_of(cases[0].values, 4);
+    struct buf md = {0}, csv = {0};
+    table_print(t, TABLE_MD, &md);
+    assert_string_equal(buf_text(&md),
+                        "| x |\n| ---: |\n| 0.8466 |\n| 0.8290 |\n| 0.1000 |\n| 0.0000 |\n");
+    table_print(t, TABLE_CSV, &csv);
+    assert_string_equal(buf_text(&csv), "x\r\n0.8466\r\n0.829\r\n0.1\r\n0\r\n");
+    buf_release(&md);
+    buf_release(&csv);
+    table_free(t);
+}
+
 static void csv_quotes_and_keeps_all_digits(void **state) {
     (void)state;
     expect_format(TABLE_CSV, "optimizer,loss,n\r\n"
@@ -96,6 +138,7 @@ static void format_names_are_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_aligns_and_rounds_for_people),
+        cmocka_unit_test(decimal_points_stand_below_each_other),
         cmocka_unit_test(csv_quotes_and_keeps_all_digits),
         cmocka_unit_test(markdown_has_a_rule_and_alignment),
         cmocka_unit_test(json_is_an_array_of_objects_with_null_for_absent),
