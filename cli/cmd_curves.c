@@ -179,7 +179,7 @@ static void put_axis(struct buf *out, const struct plot *plot, int row) {
     int rows = plot->canvas.rows;
     if (row == 0 || row == rows - 1 || row == (rows - 1) / 2) {
         double value = plot->high - (plot->high - plot->low) * row / (rows - 1);
-        num_human(number, value, 4);
+        num_steady(number, value, 4);
     }
     buf_printf(out, "%*s %s", AXIS_WIDTH - 2, number, number[0] != '\0' ? "┤" : "│");
 }
@@ -189,7 +189,7 @@ static void put_label(struct buf *out, const struct plot *plot, int row, const c
         if (plot->label_row[i] == row) {
             char number[NUM_TEXT_MAX];
             const struct curve *curve = &plot->curves->curves[i];
-            num_human(number, last_value(curve), 4);
+            num_steady(number, last_value(curve), 4);
             buf_printf(out, " %s%.*s %s%s", style[i % INK_COUNT + 1], LABEL_WIDTH_MAX, curve->name,
                        number, term_style(stdout, TERM_RESET));
         }
@@ -239,7 +239,8 @@ int cmd_curves(int argc, char **argv) {
     struct curves_args args = {.height = 16};
     struct options options = {0};
     const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
+                  &options, &args);
 
     struct store *store;
     int status = cmd_open_store(options.out, &store);

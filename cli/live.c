@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BAR_WIDTH = 36, LABEL_WIDTH_MAX = 48, SLOTS_SHOWN_MAX = 32 };
+enum { BAR_WIDTH = 36, BAR_WIDTH_MIN = 6, LABEL_WIDTH_MAX = 48, SLOTS_SHOWN_MAX = 32 };
 
 /* ---- the picture ---- */
 
@@ -21,20 +21,44 @@ static void erase(struct live *live) {
     }
 }
 
-static void put_bar(struct buf *out, const struct run_view *view) {
-    int64_t ended = view->complete + view->failed;
-    int filled = view->total > 0 ? (int)(ended * BAR_WIDTH / view->total) : BAR_WIDTH;
-    buf_puts(out, "  [");
-    for (int i = 0; i < BAR_WIDTH; i++) {
-        buf_putc(out, i < filled ? '=' : i == filled ? '>' : ' ');
+/* Steps over one character or a colour code, which takes no room: adds its columns. */
+static const char *step_over(const char *text, int *columns) {
+    if (*text == '\033') {
+        size_t len = strcspn(text, "m");
+        return text + len + (text[len] != '\0'); // a label may hold an escape that has no end
     }
-    buf_printf(out, "]  %lld/%lld", (long long)ended, (long long)view->total);
+    *columns += ((unsigned char)*text & 0xc0) != 0x80; // not within a UTF-8 sequence
+    return text + 1;
 }
 
-static void put_head(struct buf *out, const struct run_view *view) {
+static int columns_of(const char *text) {
+    int columns = 0;
+    while (*text != '\0') {
+        text = step_over(text, &columns);
+    }
+    return columns;
+}
+
+/* As wide as `room` allows; none at all rather than a stump. */
+static void put_bar(struct buf *out, const struct run_view *view, int room) {
+    int64_t ended = view->complete + view->failed;
+    int width = room < BAR_WIDTH ? room : BAR_WIDTH;
+    if (width < BAR_WIDTH_MIN) {
+        return;
+    }
+    int filled = view->total > 0 ? (int)(ended * width / view->total) : width;
+    buf_puts(out, "[");
+    for (int i = 0; i < width; i++) {
+        buf_putc(out, i < filled ? '=' : i == filled ? '>' : ' ');
+    }
+    buf_puts(out, "]  ");
+}
+
+/* All of the head behind the bar. */
+static void put_figures(struct buf *out, const struct run_view *view) {
     char number[NUM_TEXT_MAX], eta[32];
-    put_bar(out, view);
-    buf_printf(out, "   %d running  ", view->running);
+    buf_printf(out, "%lld/%lld   %d running  ", (long long)(view->complete + view->failed),
+               (long long)view->total, view->running);
     if (view->failed > 0) {
         buf_printf(out, "%s%lld failed%s", term_style(stderr, TERM_RED), (long long)view->failed,
                    term_style(stderr, TERM_RESET));
@@ -42,7 +66,7 @@ static void put_head(struct buf *out, const struct run_view *view) {
         buf_puts(out, "0 failed");
     }
     if (view->has_best) {
-        num_human(number, view->best, 4);
+        num_steady(number, view->best, 4);
         buf_printf(out, "   best %s%s%s", term_style(stderr, TERM_GREEN), number,
                    term_style(stderr, TERM_RESET));
     }
@@ -51,7 +75,15 @@ static void put_head(struct buf *out, const struct run_view *view) {
     } else {
         buf_printf(out, "   ETA %s", term_duration(eta, view->eta_s));
     }
-    buf_putc(out, '\n');
+}
+
+static void put_head(struct buf *out, const struct run_view *view, int width) {
+    struct buf figures = {0};
+    put_figures(&figures, view);
+    buf_puts(out, "  ");
+    put_bar(out, view, width - 1 - (int)strlen("  []  ") - columns_of(buf_text(&figures)));
+    buf_printf(out, "%s\n", buf_text(&figures));
+    buf_release(&figures);
 }
 
 /* 11900 -> "11,900" */
@@ -80,7 +112,7 @@ static void put_slot(struct buf *out, int slot, const struct run_slot_view *view
     }
     if (view->has_value) {
         char number[NUM_TEXT_MAX];
-        num_human(number, view->value, 4);
+        num_steady(number, view->value, 4);
         buf_printf(out, "  %s %s", metric, number);
     }
     if (!isnan(view->samples_per_second)) {
@@ -104,27 +136,19 @@ static int label_width(const struct run_view *view) {
  * characters, passing over colour codes, which take no room. */
 static void put_cut(struct buf *out, const char *text, int width) {
     int column = 0;
-    for (; *text != '\0'; text++) {
-        if (*text == '\033') {
-            size_t len = strcspn(text, "m");
-            len += text[len] != '\0'; // a label may hold an escape that has no end
-            buf_put(out, text, len);
-            text += len - 1;
-        } else if (*text == '\n') {
-            buf_putc(out, '\n');
-            column = 0;
-        } else {
-            column += ((unsigned char)*text & 0xc0) != 0x80; // not within a UTF-8 sequence
-            if (column < width) {
-                buf_putc(out, *text);
-            }
+    while (*text != '\0') {
+        const char *next = step_over(text, &column);
+        if (*text == '\033' || *text == '\n' || column < width) {
+            buf_put(out, text, (size_t)(next - text));
         }
+        column = *text == '\n' ? 0 : column;
+        text = next;
     }
 }
 
 int live_picture(struct buf *out, const struct run_view *view, int width) {
     struct buf picture = {0};
-    put_head(&picture, view);
+    put_head(&picture, view, width);
     int lines = 1, label = label_width(view);
     for (int s = 0; s < view->slot_count && s < SLOTS_SHOWN_MAX; s++, lines++) {
         put_slot(&picture, s, &view->slots[s], view->sweep->metric, label);
@@ -150,12 +174,13 @@ static void put_counts(FILE *out, const struct run_view *view) {
             (long long)view->total);
 }
 
-/* ": diverged: loss is nan", ": exit status 3" (which the word "exit" before it would only repeat) */
+/* ": diverged: loss is nan", ": exit status 3", ": killed by signal 9" (which the words "exit" and "signal"
+ * before them would only repeat) */
 static void put_reason(const struct run_event *event) {
     const char *reason = event->reason == NULL ? "" : event->reason;
     if (event->message == NULL || event->message[0] == '\0') {
         fprintf(stderr, ": %s", reason);
-    } else if (strncmp(event->message, reason, strlen(reason)) == 0) {
+    } else if (strstr(event->message, reason) != NULL) {
         fprintf(stderr, ": %s", event->message);
     } else {
         fprintf(stderr, ": %s: %s", reason, event->message);
@@ -166,7 +191,7 @@ static void line_ended(const struct run_event *event, const struct run_view *vie
     const struct run_slot_view *slot = &view->slots[event->slot];
     char number[NUM_TEXT_MAX] = "-";
     if (slot->has_value) {
-        num_human(number, slot->value, 4);
+        num_steady(number, slot->value, 4);
     }
     put_counts(stderr, view);
     fprintf(stderr, "#%lld %s  %s", (long long)event->trial, event->label,

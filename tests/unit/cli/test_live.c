@@ -73,6 +73,19 @@ static void the_picture_has_a_bar_and_a_line_a_slot(void **state) {
                    "  3  idle\n");
 }
 
+static void a_narrow_terminal_shortens_the_bar_and_no_figure(void **state) {
+    (void)state;
+    struct run_view view = view_of(36, 1);
+    view.slot_count = 0;
+    view.best = 0.85;
+    expect_picture(
+        &view, 80,
+        "  [==========>          ]  37/75   2 running  1 failed   best 0.8500   ETA 0:58\n");
+    expect_picture(&view, 66,
+                   "  [===>   ]  37/75   2 running  1 failed   best 0.8500   ETA 0:58\n");
+    expect_picture(&view, 64, "  37/75   2 running  1 failed   best 0.8500   ETA 0:58\n");
+}
+
 static void it_tells_when_it_is_stopping_and_when_nothing_is_known(void **state) {
     (void)state;
     struct run_view view = view_of(75, 0);
@@ -207,6 +220,7 @@ static int setup(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_picture_has_a_bar_and_a_line_a_slot),
+        cmocka_unit_test(a_narrow_terminal_shortens_the_bar_and_no_figure),
         cmocka_unit_test(it_tells_when_it_is_stopping_and_when_nothing_is_known),
         cmocka_unit_test(no_line_is_wider_than_the_terminal_colours_or_not),
         cmocka_unit_test(an_escape_without_an_end_stays_within_its_label),
