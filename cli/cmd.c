@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+const char *cmd_program = "besom";
+
 int cmd_fail(const struct err *err) {
     fprintf(stderr, "besom: %s\n", err->msg);
     switch (err->code) {

@@ -41,6 +41,10 @@ int cmd_run(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 
+/* What to type for besom: the path that it was called by, or "besom" where the shell found it.  A path
+ * stays as it was typed, relative to the same folder. */
+extern const char *cmd_program;
+
 /* Prints "besom: <message>" on stderr and returns the exit status that belongs to the error's code. */
 int cmd_fail(const struct err *err);
 

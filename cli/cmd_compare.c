@@ -111,7 +111,8 @@ int cmd_compare(int argc, char **argv) {
     struct compare_args args = {.rows = 10};
     struct options options = {0};
     const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
+                  &options, &args);
 
     struct store *store;
     int status = cmd_open_store(options.out, &store);

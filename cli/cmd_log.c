@@ -97,7 +97,7 @@ int cmd_log(int argc, char **argv) {
     struct log_args args = {0};
     struct options options = {0};
     const struct argp argp = {list, parse, "TRIAL", doc, NULL, NULL, NULL};
-    options_parse(&argp, 0, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT, argc, argv, &options, &args);
 
     struct err err;
     char *path = NULL;

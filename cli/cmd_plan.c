@@ -117,6 +117,7 @@ int cmd_plan(int argc, char **argv) {
     struct plan_args args = {0};
     struct options options = {0};
     const struct argp argp = {list, parse, "SWEEP", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
+                  &options, &args);
     return cmd_plan_sweep(args.sweep, args.retry_failed, &options);
 }

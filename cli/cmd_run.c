@@ -23,7 +23,7 @@ static const char doc[] =
     "interrupted ones continue from their checkpoints, raised epochs extend finished ones.\n\n"
     "  besom run sweeps/quickstart.json\n"
     "  besom run -j 4 --out /data/mine sweep.json\n"
-    "  besom run --halt soon,fail=10% sweep.json    stop starting trials once 10% have failed\n\n"
+    "  besom run --halt soon,fail=10% sweep.json    no new trials once 10% failed\n\n"
     "Ctrl-C asks the workers to save their state and leaves; a second one kills them.  Either way "
     "nothing that was shown is lost.\n\nOptions:";
 
@@ -159,7 +159,11 @@ static void print_answer(struct store *store, const struct sweep *sweep,
         fprintf(stderr, "\n");
         print_axis(&compare, &compare.axes[a], plain.format, stderr);
     }
-    summary_next(&compare, sweep->name, args->sweep, out, stderr);
+    const struct summary_next next = {.program = cmd_program,
+                                      .path = args->sweep,
+                                      .out_dir = out,
+                                      .failed = result->failed + plan->count[PLAN_FAILED] > 0};
+    summary_next(&compare, sweep->name, &next, stderr);
     compare_release(&compare);
 }
 
@@ -200,10 +204,10 @@ static int run_planned(struct store *store, const struct sweep *sweep, const str
     }
     if (result.signal != 0 && !json) {
         fprintf(stderr,
-                "stopped: %lld trials complete in this run, %lld to be continued. Everything shown "
-                "is kept; "
-                "the same command goes on.\n",
-                (long long)result.complete, (long long)result.paused);
+                "stopped: %lld trial%s complete in this run, %lld to be continued.\n"
+                "Everything shown is kept; the same command goes on.\n",
+                (long long)result.complete, result.complete == 1 ? "" : "s",
+                (long long)result.paused);
     } else if (!quiet && !json) {
         print_answer(store, sweep, args, &result, options->out, plan);
     }
@@ -214,7 +218,8 @@ int cmd_run(int argc, char **argv) {
     struct run_args args = {.run = {.retries = -1}};
     struct options options = {0};
     const struct argp argp = {list, parse, "SWEEP", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_COLOR | OPTION_QUIET, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_COLOR | OPTION_QUIET, argc, argv,
+                  &options, &args);
     if (args.dry_run) {
         return cmd_plan_sweep(args.sweep, args.retry_failed, &options);
     }

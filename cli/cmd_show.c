@@ -130,8 +130,9 @@ static void print_head(const struct query *q) {
     printf("  sweep      %s\n", query_text(q, 1));
     printf("  status     %s%s%s\n", query_text(q, 4), query_is_null(q, 16) ? "" : ": ",
            query_text(q, 16));
-    printf("  epochs     %s of %s, %s attempt(s)\n", query_text(q, 10),
-           query_is_null(q, 11) ? "?" : query_text(q, 11), query_text(q, 9));
+    printf("  epochs     %s of %s, %s attempt%s\n", query_text(q, 10),
+           query_is_null(q, 11) ? "?" : query_text(q, 11), query_text(q, 9),
+           query_int(q, 9) == 1 ? "" : "s");
     if (!query_is_null(q, 12)) {
         printf("  best       %.4g in epoch %s; last %.4g\n", query_double(q, 12), query_text(q, 13),
                query_double(q, 14));
@@ -262,7 +263,7 @@ int cmd_show(int argc, char **argv) {
     struct show_args args = {0};
     struct options options = {0};
     const struct argp argp = {NULL, parse, "TRIAL", about, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_COLOR, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_COLOR, argc, argv, &options, &args);
 
     struct store *store;
     int status = cmd_open_store(options.out, &store);

@@ -54,15 +54,24 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+static bool is_text(const char *column) {
+    static const char *const names[] = {"sweep", "best_label", "label", "status", "error"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(column, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A table straight from a query: text to the left, numbers to the right. */
 static int print_query(struct query *q, enum table_format format, struct err *err) {
     struct table *t = table_new();
-    int rc = query_next(q, err);
     for (int c = 0; c < query_columns(q); c++) {
-        bool number = rc > 0 && (query_is_number(q, c) || query_is_null(q, c));
-        table_column(t, query_name(q, c), number ? TABLE_RIGHT : TABLE_LEFT);
+        table_column(t, query_name(q, c), is_text(query_name(q, c)) ? TABLE_LEFT : TABLE_RIGHT);
     }
-    for (; rc > 0; rc = query_next(q, err)) {
+    int rc;
+    while ((rc = query_next(q, err)) > 0) {
         for (int c = 0; c < query_columns(q); c++) {
             if (query_is_null(q, c)) {
                 table_text(t, NULL);
@@ -99,7 +108,8 @@ int cmd_status(int argc, char **argv) {
     struct status_args args = {0};
     struct options options = {0};
     const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv, &options, &args);
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
+                  &options, &args);
 
     struct store *store;
     int status = cmd_open_store(options.out, &store);

@@ -65,6 +65,9 @@ static void fill_standard_descriptors(void) {
 
 int main(int argc, char **argv) {
     fill_standard_descriptors();
+    if (argc > 0 && strchr(argv[0], '/') != NULL) {
+        cmd_program = argv[0];
+    }
     (void)setlocale(LC_CTYPE, "");  // for the width of characters; without it they count as bytes
     (void)signal(SIGPIPE, SIG_DFL); // `besom curves | head` ends quietly
 

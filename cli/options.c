@@ -114,8 +114,11 @@ static void check_names(const struct argp_option *lists[2], int argc, char **arg
 
 void options_parse(const struct argp *argp, int shared, int argc, char **argv,
                    struct options *options, void *input) {
-    struct argp_option list[6] = {out_option};
-    int n = 1;
+    struct argp_option list[6] = {0};
+    int n = 0;
+    if (shared & OPTION_OUT) {
+        list[n++] = out_option;
+    }
     if (shared & OPTION_JSON) {
         list[n++] = json_option;
     }

@@ -13,6 +13,7 @@ enum {
     OPTION_FORMAT = 2, // --format text|csv|md|json
     OPTION_COLOR = 4,  // --color auto|always|never
     OPTION_QUIET = 8,  // -q, --quiet
+    OPTION_OUT = 16,   // -o, --out DIR
 };
 
 struct options {

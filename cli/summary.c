@@ -65,7 +65,8 @@ static void print_size(const struct summary *summary, const struct sweep *sweep,
         const struct sweep_axis *axis = &sweep->axes[a];
         const char *join = a > 0 ? " x " : "";
         if (strchr(axis->path, '.') != NULL) {
-            fprintf(out, "%s%d values of %s", join, axis->count, axis->path);
+            fprintf(out, "%s%d value%s of %s", join, axis->count, axis->count == 1 ? "" : "s",
+                    axis->path);
         } else {
             fprintf(out, "%s%d %s%s", join, axis->count, axis->path, axis->count == 1 ? "" : "s");
         }
@@ -140,30 +141,55 @@ static void put_out(struct buf *command, const char *out_dir) {
     }
 }
 
-void summary_next(const struct compare *compare, const char *sweep, const char *path,
-                  const char *out_dir, FILE *out) {
-    struct buf curves = {0}, run = {0}, db = {0}, file = {0};
-    buf_printf(&curves, "besom curves %s", sweep);
-    if (compare->axis_count > 0) {
-        buf_puts(&curves, " --by ");
-        put_word(&curves, compare->axes[0].path);
-    }
-    put_out(&curves, out_dir);
-    buf_puts(&run, "besom run ");
-    put_word(&run, path);
-    put_out(&run, out_dir);
-    buf_printf(&file, "%s/results.db", out_dir);
-    buf_puts(&db, "sqlite3 ");
-    put_word(&db, buf_text(&file));
-    buf_puts(&db, " \"SELECT * FROM leaderboard LIMIT 10\"");
+/* A command and what it is good for, side by side with others. */
+struct hint {
+    struct buf command;
+    const char *purpose;
+};
 
-    int width = (int)(curves.len > run.len ? curves.len : run.len);
-    fprintf(out, "\nNext:  %-*s  the learning curves\n", width, buf_text(&curves));
-    fprintf(out, "       %-*s  again, after adding values, replicates or epochs\n", width,
-            buf_text(&run));
-    fprintf(out, "       %s\n", buf_text(&db));
-    buf_release(&curves);
-    buf_release(&run);
+static struct buf *put_command(struct hint *hint, const struct summary_next *next,
+                               const char *words, const char *purpose) {
+    hint->purpose = purpose;
+    put_word(&hint->command, next->program);
+    buf_printf(&hint->command, " %s ", words);
+    return &hint->command;
+}
+
+void summary_next(const struct compare *compare, const char *sweep, const struct summary_next *next,
+                  FILE *out) {
+    enum { HINTS = 3 };
+    struct hint hints[HINTS] = {0};
+    int count = 0, width = 0;
+    struct buf *command;
+    if (next->failed) {
+        command = put_command(&hints[count++], next, "status", "why they failed");
+        buf_printf(command, "%s -s failed", sweep);
+        put_out(command, next->out_dir);
+    }
+    command = put_command(&hints[count++], next, "curves", "the learning curves");
+    buf_puts(command, sweep);
+    if (compare->axis_count > 0) {
+        buf_puts(command, " --by ");
+        put_word(command, compare->axes[0].path);
+    }
+    put_out(command, next->out_dir);
+    command = put_command(&hints[count++], next, "run",
+                          "again, after adding values, replicates or epochs");
+    put_word(command, next->path);
+    put_out(command, next->out_dir);
+    for (int i = 0; i < count; i++) {
+        width = (int)hints[i].command.len > width ? (int)hints[i].command.len : width;
+    }
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%s%-*s  %s\n", i == 0 ? "\nNext:  " : "       ", width,
+                buf_text(&hints[i].command), hints[i].purpose);
+        buf_release(&hints[i].command);
+    }
+
+    struct buf db = {0}, file = {0};
+    buf_printf(&file, "%s/results.db", next->out_dir);
+    put_word(&db, buf_text(&file));
+    fprintf(out, "       sqlite3 %s \"SELECT * FROM leaderboard LIMIT 10\"\n", buf_text(&db));
     buf_release(&db);
     buf_release(&file);
 }

@@ -31,8 +31,16 @@ void summary_add(void *context, const struct store_point *point,
 void summary_print(const struct summary *summary, const struct sweep *sweep,
                    const struct plan *plan, FILE *out);
 
+/* What the commands to type next are made of.  All borrowed. */
+struct summary_next {
+    const char *program; // what to type for besom
+    const char *path;    // of the sweep file
+    const char *out_dir;
+    bool failed; // some trials have failed
+};
+
 /* The commands to type next. */
-void summary_next(const struct compare *compare, const char *sweep, const char *path,
-                  const char *out_dir, FILE *out);
+void summary_next(const struct compare *compare, const char *sweep, const struct summary_next *next,
+                  FILE *out);
 
 #endif

@@ -7,6 +7,7 @@ for command in run init plan status compare curves show log; do
   said '^Usage: besom '"$command" out
   said '^  besom '"$command" out
 done
+expect 2 "$besom" init --out elsewhere # it writes no results
 expect 0 "$besom" --help
 expect 0 "$besom" --version
 for command in train eval inspect check; do
@@ -28,6 +29,12 @@ said '^Next:' err
 
 db() { sql besom-out "$1"; }
 equal "$(db "SELECT count(*) FROM trials WHERE status = 'complete'")" 10 'complete trials'
+# What it says to type next can be typed: besom is called as it was here.
+sed -n '/^Next:/,$s/^\(Next:\)\{0,1\} *\(.*\)/\2/p' err | sed 's/  .*//' >next
+[ "$(wc -l <next)" = 3 ] || fail "not three commands: $(cat next)"
+while read -r line; do
+  expect 0 sh -c "$line"
+done <next
 equal "$(db 'SELECT count(*) FROM leaderboard')" 5 'grid points'
 equal "$(db 'SELECT count(*) FROM curves')" 180 '10 trials x 3 epochs x 6 metrics'
 equal "$(db 'SELECT DISTINCT n FROM leaderboard')" 2 'replicates'

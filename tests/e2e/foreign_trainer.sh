@@ -53,6 +53,8 @@ cat >mixed.json <<S
 S
 expect 1 "$besom" run mixed.json --out mixed
 equal "$(sql mixed "SELECT status FROM trials WHERE label = 'good'")" complete 'status of good'
+said 'status mixed -s failed --out mixed  *why they failed' err
+said 'dies  failed: killed by signal 11' err
 equal "$(sql mixed "SELECT count(*) FROM trials WHERE status = 'failed'")" 3 'failed trials'
 # The first attempt of each brings epoch 1, so it does not count against the retries.
 equal "$(sql mixed "SELECT attempts FROM trials WHERE label = 'bad'")" 3 'attempts of bad'

@@ -92,7 +92,8 @@ static void the_next_commands_can_be_pasted(void **state) {
     const struct compare compare = {.axes = &axis, .axis_count = 1};
     FILE *out = open_memstream(&text, &text_len);
     assert_non_null(out);
-    summary_next(&compare, "s", "my sweep.json", "it's out", out);
+    struct summary_next next = {.program = "besom", .path = "my sweep.json", .out_dir = "it's out"};
+    summary_next(&compare, "s", &next, out);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(
         text,
@@ -100,6 +101,20 @@ static void the_next_commands_can_be_pasted(void **state) {
         "       besom run 'my sweep.json' --out 'it'\\''s out'         again, after adding values, "
         "replicates or epochs\n"
         "       sqlite3 'it'\\''s out/results.db' \"SELECT * FROM leaderboard LIMIT 10\"\n");
+    free(text);
+
+    next = (struct summary_next){
+        .program = "./besom", .path = "s.json", .out_dir = "besom-out", .failed = true};
+    out = open_memstream(&text, &text_len);
+    assert_non_null(out);
+    summary_next(&compare, "s", &next, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(
+        text, "\nNext:  ./besom status s -s failed          why they failed\n"
+              "       ./besom curves s --by optimizer.lr  the learning curves\n"
+              "       ./besom run s.json                  again, after adding values, "
+              "replicates or epochs\n"
+              "       sqlite3 besom-out/results.db \"SELECT * FROM leaderboard LIMIT 10\"\n");
     free(text);
     free(axis.path);
 }
