@@ -153,8 +153,9 @@ static int make_dir(char *path, struct err *err) {
     if (mkdir(path, 0755) != 0) {
         int cause = errno;
         struct stat st;
-        if (cause == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-            return ERR_OK;
+        if (cause == EEXIST && stat(path, &st) == 0) {
+            return S_ISDIR(st.st_mode) ? ERR_OK
+                                       : err_set(err, ERR_IO, "%s is a file, not a folder", path);
         }
         return err_io(err, cause, "mkdir %s", path);
     }

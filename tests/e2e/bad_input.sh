@@ -101,6 +101,9 @@ expect 2 "$besom" run no-such-file.json
 said 'no-such-file.json' err
 expect 2 "$besom" compare --out nowhere
 said 'nowhere' err
+touch file
+expect 74 "$besom" run good.json --out file/below
+said 'file is a file, not a folder' err
 echo 'not a database, but long enough to be looked at as one' >kept/results.db
 expect 74 "$besom" status --out kept
 said 'results.db' err

@@ -157,6 +157,7 @@ static void folders_are_made_on_the_way(void **state) {
     assert_int_equal(fs_mkdirs(path, &err), ERR_OK);
     assert_true(exists("x/y/z"));
     assert_int_equal(fs_mkdirs(under_file, &err), ERR_IO);
+    assert_non_null(strstr(err.msg, "is a file, not a folder"));
     free(path);
     free(under_file);
 }
