@@ -121,9 +121,13 @@ void run_stop(struct run *run, int signal, const char *why) {
     (void)uv_timer_start(&run->grace, on_grace, RUN_STOP_GRACE_MS, RUN_STOP_GRACE_MS);
     int running = count_running(run);
     char message[256];
-    (void)snprintf(message, sizeof message, "stopping: %d trial%s %s (%s)", running,
-                   running == 1 ? "" : "s", running == 1 ? "saves its state" : "save their state",
-                   why); // a long one is cut
+    if (running == 0) {
+        (void)snprintf(message, sizeof message, "stopping (%s)", why); // a long one is cut
+    } else {
+        (void)snprintf(message, sizeof message, "stopping: %d trial%s %s (%s)", running,
+                       running == 1 ? "" : "s",
+                       running == 1 ? "saves its state" : "save their state", why); // likewise
+    }
     run_emit(run, &(struct run_event){.kind = RUN_STOPPING, .message = message});
     for (int i = 0; i < run->slot_count; i++) {
         slot_ask_to_stop(&run->slots[i]);
