@@ -131,7 +131,8 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
     (void)snprintf(best, sizeof best, "%d", state->best_epoch);           // fit
     (void)snprintf(steps, sizeof steps, "%lld", (long long)optim->steps); // fit
     const bool whole = state->content == CHECKPOINT_WHOLE;
-    const struct safetensors_meta meta[] = {
+    enum { BASIC = 10 };
+    struct safetensors_meta meta[BASIC + 2] = {
         {"format", FORMAT},
         {"identity", state->identity},
         {"dataset", state->dataset},
@@ -142,11 +143,17 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
         {"step", step},
         {"best_epoch", best},
         {"optimizer_steps", steps},
-        {CONTENT, checkpoint_content_names[state->content]}, // the last one: only of weights
     };
+    int meta_count = BASIC;
+    if (!whole) {
+        meta[meta_count++] =
+            (struct safetensors_meta){CONTENT, checkpoint_content_names[state->content]};
+    }
+    if (state->layers != NULL) {
+        meta[meta_count++] = (struct safetensors_meta){"layers", state->layers};
+    }
     struct tensors list = list_tensors(net, whole ? optim : NULL, ema);
-    int rc = safetensors_write(dir, name, list.entry, list.count, meta,
-                               (int)(sizeof meta / sizeof *meta) - whole, err);
+    int rc = safetensors_write(dir, name, list.entry, list.count, meta, meta_count, err);
     tensors_release(&list);
     return rc; // the caller says what was being saved, the error which file
 }
@@ -206,6 +213,7 @@ static int read_state(struct checkpoint *c, const char *path, struct err *err) {
         .history = text_of(c->file, "history", &complete),
         .partial = text_of(c->file, "partial", &complete),
         .best_epoch = (int)best,
+        .layers = safetensors_meta_get(c->file, "layers"),
     };
     complete = read_content(c->file, &c->state.content) && complete;
     if (!complete || epoch > POSITION_MAX || step > POSITION_MAX || best > epoch) {

@@ -18,7 +18,8 @@
  * Metadata, all strings: format
  * ("besom-checkpoint 1"), identity, dataset (content hash), epoch, step, optimizer_steps, config
  * (canonical JSON), history (JSON array of epoch records), partial (JSON, sums of the epoch under
- * way), best_epoch, content ("weights"; absent in a whole one), checksum. */
+ * way), best_epoch, content ("weights"; absent in a whole one), layers (JSON array of layers events;
+ * absent without), checksum. */
 #ifndef TRAINER_CHECKPOINT_H
 #define TRAINER_CHECKPOINT_H
 
@@ -53,6 +54,7 @@ struct checkpoint_state {
     const char *partial;  // JSON object; "{}" when at.step is 0
     int best_epoch;       // 0: none yet
     enum checkpoint_content content;
+    const char *layers; // JSON array of layers events; NULL: none, and no such key
 };
 
 /* Writes the checkpoint of `state->at` into `dir`.  `ema` as the training has it: with the averages in

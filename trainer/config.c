@@ -186,6 +186,19 @@ static const struct table_key checkpoint_keys[] = {
 static const struct table checkpoint_table = {
     .what = "checkpoint", .keys = checkpoint_keys, .key_count = COUNT(checkpoint_keys)};
 
+static const struct table_key inspect_keys[] = {
+    {.name = "every",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct inspect_spec, every),
+     .max = 1e6},
+    {.name = "initial",
+     .type = TABLE_BOOL,
+     .offset = offsetof(struct inspect_spec, initial),
+     .value = true},
+};
+static const struct table inspect_table = {
+    .what = "inspect", .keys = inspect_keys, .key_count = COUNT(inspect_keys)};
+
 static const struct table_key config_keys[] = {
     {.name = "dataset",
      .type = TABLE_OBJECT,
@@ -264,6 +277,10 @@ static const struct table_key config_keys[] = {
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, stop),
      .table = &stop_table},
+    {.name = "inspect",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, inspect),
+     .table = &inspect_table},
 };
 static const struct table config_table = {
     .what = "config", .keys = config_keys, .key_count = COUNT(config_keys)};
@@ -329,6 +346,7 @@ static void settle_schedule(struct config *config) {
 static void settle_identity(struct config *config) {
     json_remove(config->identity, "checkpoint");
     json_remove(config->identity, "stop");
+    json_remove(config->identity, "inspect");
     struct buf canonical = {0};
     json_print_canonical(&canonical, config->identity);
     hash_hex(config->key, canonical.data, canonical.len);

@@ -9,8 +9,9 @@
  *
  * The identity of a config is what its numbers depend on: all keys that are not at their defaults,
  * each value in its one spelling ("adam" for {"name": "adam", "lr": 1e-3}), without `seed`, and without
- * `epochs`, `stop` and `checkpoint`, which say how far and how safe but do not bend the trajectory.  A key of
- * a later version is at its default in every config of today, and so changes no identity. */
+ * `epochs`, `stop`, `checkpoint` and `inspect`, which say how far, how safe and what is shown but do not
+ * bend the trajectory.  A key of a later version is at its default in every config of today, and so
+ * changes no identity. */
 #ifndef TRAINER_CONFIG_H
 #define TRAINER_CONFIG_H
 
@@ -36,6 +37,12 @@ struct checkpoint_spec {
     int content;  // enum checkpoint_content: whole
 };
 
+/* Looks inside the network while it is trained: look.h. */
+struct inspect_spec {
+    int every;    // epochs between looks; 0: none.  0
+    bool initial; // one before the first epoch, too.  true
+};
+
 struct config {
     struct dataset_spec dataset;
     struct model_spec model;
@@ -51,6 +58,7 @@ struct config {
     uint64_t seed; // below 2^53
     struct checkpoint_spec checkpoint;
     struct stop_spec stop;
+    struct inspect_spec inspect;
     struct cJSON *identity; // owned
     char *canonical;        // owned: canonical JSON of the identity and the seed: makes the trial
     char key[HASH_HEX_LEN + 1]; // hash of `canonical`

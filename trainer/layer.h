@@ -52,6 +52,8 @@ struct pass {
     uint64_t seed; // train: of the random streams
     uint32_t epoch, step;
     float *scratch;
+    net_look_fn *look; // NULL: nobody does
+    void *look_context;
 };
 
 /* Any function may be NULL where the kind has nothing of it, but shape, forward and backward. */

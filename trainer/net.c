@@ -195,7 +195,11 @@ const float *net_output(const struct net *net) {
 static void forward(struct net *net, const struct pass *pass) {
     const float *at = net->input;
     for (int i = 0; i < net->layer_count; i++) {
-        at = net->layers[i].ops->forward(&net->layers[i], at, pass);
+        const float *x = at;
+        at = net->layers[i].ops->forward(&net->layers[i], x, pass);
+        if (pass->look) {
+            pass->look(pass->look_context, &(struct net_sight){.layer = i, .x = x, .y = at});
+        }
     }
     net->output = at;
 }
@@ -205,6 +209,10 @@ static void backward(struct net *net, const struct pass *pass) {
     float *dy = net->gradient[0], *dx = net->gradient[1];
     for (int i = net->layer_count - 1; i >= 0; i--) {
         struct layer *layer = &net->layers[i];
+        if (pass->look) {
+            pass->look(pass->look_context,
+                       &(struct net_sight){.layer = i, .y = layer->y, .dy = dy});
+        }
         float *result = layer->ops->backward(layer, dy, dx, pass);
         if (!layer->needs_dx) {
             return; // nothing below learns
@@ -260,6 +268,37 @@ void net_eval(struct net *net, const struct net_targets *targets, int n, struct 
         .kernels = net->kernels, .n = n, .N = net_lanes(n), .scratch = net->scratch};
     forward(net, &pass);
     take_loss(net, targets, &pass, NULL, stats);
+}
+
+/* ---- looking inside ---- */
+
+int net_layer_count(const struct net *net) {
+    return net->layer_count;
+}
+
+struct net_layer net_layer(const struct net *net, int index) {
+    assert(index >= 0 && index < net->layer_count);
+    const struct layer *layer = &net->layers[index];
+    const struct net_tensor *first = layer->tensors[0];
+    return (struct net_layer){.name = layer->name,
+                              .spec = &layer->spec,
+                              .out = layer->out,
+                              .hands_on = layer->ops->passes || layer->spec.kind == LAYER_DROPOUT,
+                              .weight = first && !first->is_buffer ? first : NULL};
+}
+
+void net_look(struct net *net, const struct net_targets *targets, int n, net_look_fn *look,
+              void *context, struct net_stats *stats) {
+    assert(n >= 1 && n <= net->batch_max);
+    const struct pass pass = {.kernels = net->kernels,
+                              .n = n,
+                              .N = net_lanes(n),
+                              .scratch = net->scratch,
+                              .look = look,
+                              .look_context = context};
+    forward(net, &pass);
+    take_loss(net, targets, &pass, net->gradient[0], stats);
+    backward(net, &pass);
 }
 
 void net_add_l2(struct net *net, double l2) {

@@ -106,6 +106,35 @@ void net_eval(struct net *net, const struct net_targets *targets, int n, struct 
 /* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
 const float *net_output(const struct net *net);
 
+/* ---- looking inside ---- */
+
+/* A layer of the list, for who shows it. */
+struct net_layer {
+    const char *name; // as its tensors begin: "3"
+    const struct layer_spec *spec;
+    struct shape out;
+    bool hands_on;                   // in evaluation its output is its input: flatten, dropout
+    const struct net_tensor *weight; // NULL: it has none
+};
+int net_layer_count(const struct net *net);
+struct net_layer net_layer(const struct net *net, int index);
+
+/* What a pass has at a layer: its input x and output y, (C, H, W, lanes), on the way up, when dy is NULL;
+ * then the same y and the gradient dy of it on the way down.  The columns past the batch are of no meaning.
+ * Borrowed until the function returns. */
+struct net_sight {
+    int layer;
+    const float *x; // on the way up only
+    const float *y, *dy;
+};
+typedef void net_look_fn(void *context, const struct net_sight *sight);
+
+/* Forward without dropout, mean loss and backward, with `look` at each layer, up and then down; layers below
+ * the first that learns are not met on the way down.  Leaves the gradient in net_grads() and adds to `stats`
+ * as net_train() does; nothing that a later pass depends on changes. */
+void net_look(struct net *net, const struct net_targets *targets, int n, net_look_fn *look,
+              void *context, struct net_stats *stats);
+
 /* Adds the gradient of l2 * sum of w^2 over the decaying tensors, 2 * l2 * w, to net_grads(). */
 void net_add_l2(struct net *net, double l2);
 /* Likewise of l1 * sum of |w|: l1 * sign(w), 0 where w is. */

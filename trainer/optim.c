@@ -64,6 +64,16 @@ void optim_release(struct optim *optim) {
     optim->decayed = NULL;
 }
 
+void optim_assign(struct optim *to, const struct optim *from) {
+    assert(to->n == from->n && to->spec.kind == from->spec.kind);
+    for (int slot = 0; slot < optim_slot_count(from->spec.kind); slot++) {
+        memcpy(to->state[slot], from->state[slot], from->n * sizeof(float));
+    }
+    to->steps = from->steps;
+    to->mu_product = from->mu_product;
+    to->mu_steps = from->mu_steps;
+}
+
 /* Below 1 also in float32: what 1 - 1e-9 would round up to is no decay. */
 static float beta_of(double beta) {
     return fminf((float)beta, 0x1.fffffep-1f);

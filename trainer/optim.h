@@ -63,6 +63,9 @@ const char *optim_slot_name(enum optimizer_kind kind, int slot);
 void optim_init(struct optim *optim, const struct optimizer_spec *spec, size_t n);
 void optim_release(struct optim *optim); // NULL, a zeroed and a released one are fine
 
+/* The state of `from` in `to`, which was made for the same spec and n. */
+void optim_assign(struct optim *to, const struct optim *from);
+
 /* One step with learning rate `lr` (the spec's, as the schedule has changed it): changes w (n) and
  * the state, reads the gradient g (n).  Element by element: one's result depends on no other's. */
 void optim_step(struct optim *optim, float *w, const float *g, double lr);

@@ -69,6 +69,7 @@ static int prepare(struct training *t, struct err *err) {
     }
     optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
     ema_init(&t->ema, &config->ema, net_param_count(t->net));
+    training_look_init(t);
     if (config->stop.seconds > 0) {
         rc = time_spent_load(&t->spent, t->options->checkpoint_dir, err);
     }
@@ -83,10 +84,13 @@ static void training_release(struct training *t) {
     history_release(&t->history);
     batch_release(&t->batch);
     augment_release(&t->augment);
+    look_release(&t->look);
+    look_log_release(&t->looks);
     free(t->order);
     buf_release(&t->line);
     buf_release(&t->past);
     buf_release(&t->now);
+    buf_release(&t->seen);
     if (t->lock >= 0) {
         (void)close(t->lock); // nothing was written to it
     }
@@ -131,6 +135,21 @@ static struct net_targets load_batch(struct training *t, int n) {
     return targets;
 }
 
+double training_finish_gradient(struct training *t) {
+    const struct config *config = t->config;
+    if (config->l2 > 0) {
+        net_add_l2(t->net, config->l2);
+    }
+    if (config->l1 > 0) {
+        net_add_l1(t->net, config->l1);
+    }
+    size_t params = net_param_count(t->net);
+    float *grads = net_grads(t->net);
+    double norm = sqrt(kernels_get()->sum_squares(grads, params));
+    optim_clip(grads, params, norm, config->clip_norm, config->clip_value);
+    return norm;
+}
+
 static int train_batch(struct training *t, struct err *err) {
     const struct config *config = t->config;
     uint32_t epoch = stream_epoch(t);
@@ -145,18 +164,8 @@ static int train_batch(struct training *t, struct err *err) {
         return err_set(err, ERR_DIVERGED, "the loss of epoch %u, batch %d is %g", epoch,
                        t->at.step + 1, stats.loss_sum / n);
     }
-    if (config->l2 > 0) {
-        net_add_l2(t->net, config->l2);
-    }
-    if (config->l1 > 0) {
-        net_add_l1(t->net, config->l1);
-    }
-    size_t params = net_param_count(t->net);
-    float *grads = net_grads(t->net);
-    double norm = sqrt(kernels_get()->sum_squares(grads, params));
-    t->sums.grad_norm_sum += norm;
-    optim_clip(grads, params, norm, config->clip_norm, config->clip_value);
-    optim_step(&t->optim, net_params(t->net), grads, lr_of(t, t->at.step));
+    t->sums.grad_norm_sum += training_finish_gradient(t);
+    optim_step(&t->optim, net_params(t->net), net_grads(t->net), lr_of(t, t->at.step));
     ema_step(&t->ema, net_params(t->net));
 
     t->sums.loss_sum += stats.loss_sum;
@@ -208,8 +217,12 @@ static int close_epoch(struct training *t, const struct net_stats *val,
     t->at = (struct position){.epoch = record.epoch};
     t->sums = (struct epoch_sums){0};
 
+    if (training_look_is_due(t)) { // first, so that the checkpoint has it
+        training_look(t, record.lr);
+    }
     bool due = training_is_due(t);
     int rc = due ? training_save_due(t, err) : ERR_OK;
+    rc = rc == ERR_OK ? training_say_looks(t, record.epoch, err) : rc;
     if (rc == ERR_OK) {
         timing->seconds = time_now() - started;
         record_print(&t->line, &record, timing);
@@ -271,6 +284,9 @@ static int end(struct training *t, enum stop_reason why, struct err *err) {
 static int run(struct training *t, struct err *err) {
     enum stop_reason why = STOP_NONE;
     int rc = prepare(t, err);
+    if (rc == ERR_OK && t->at.epoch == 0 && training_look_is_due(t)) {
+        training_look(t, lr_of(t, 0));
+    }
     rc = rc == ERR_OK ? begin(t, err) : rc;
     while (rc == ERR_OK && !t->stopped && !training_is_over(t, &why)) {
         rc = run_epoch(t, err);

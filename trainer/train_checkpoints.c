@@ -72,6 +72,8 @@ static int save(struct training *t, enum checkpoint_content content, struct err 
     buf_clear(&t->now);
     history_print(&t->past, &t->history);
     epoch_sums_print(&t->now, &t->sums);
+    buf_clear(&t->seen);
+    look_log_print(&t->seen, &t->looks);
     const struct checkpoint_state state = {
         .at = t->at,
         .identity = t->config->key,
@@ -81,6 +83,7 @@ static int save(struct training *t, enum checkpoint_content content, struct err 
         .partial = buf_text(&t->now),
         .best_epoch = history_best(&t->history),
         .content = content,
+        .layers = t->looks.count > 0 ? buf_text(&t->seen) : NULL,
     };
     const char *dir = t->options->checkpoint_dir;
     int rc = checkpoint_save(dir, &state, t->net, &t->optim, &t->ema, err);
@@ -170,6 +173,9 @@ static int restore(struct training *t, const struct checkpoint *checkpoint, stru
     int rc = checkpoint_restore(checkpoint, t->net, whole ? &t->optim : NULL, &t->ema, err);
     rc = rc == ERR_OK ? history_parse(&t->history, state->history, err) : rc;
     rc = rc == ERR_OK ? epoch_sums_parse(&t->sums, state->partial, err) : rc;
+    if (rc == ERR_OK && state->layers != NULL) {
+        rc = look_log_parse(&t->looks, state->layers, state->at.epoch, err);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

@@ -1,4 +1,4 @@
-/* trainer/train_internal.h - what train.c, train_output.c and train_checkpoints.c share: a training under
+/* trainer/train_internal.h - what train.c and the train_*.c share: a training under
  * way. */
 #ifndef TRAINER_TRAIN_INTERNAL_H
 #define TRAINER_TRAIN_INTERNAL_H
@@ -10,6 +10,8 @@
 #include "trainer/ema.h"
 #include "trainer/evaluate.h"
 #include "trainer/history.h"
+#include "trainer/look.h"
+#include "trainer/look_log.h"
 #include "trainer/net.h"
 #include "trainer/optim.h"
 #include "trainer/time_spent.h"
@@ -33,12 +35,23 @@ struct training {
     struct position at, saved; // where it is, and what the newest whole checkpoint holds
     struct time_spent spent;   // for a time limit
     struct batch batch;
-    struct augment augment;     // of the config, where it has any
-    uint32_t *order;            // the training images as the epoch under way takes them
-    struct buf line, past, now; // kept for their memory: output, history, partial sums
+    struct augment augment;           // of the config, where it has any
+    struct look look;                 // zeroed unless the config asks for it
+    struct look_log looks;            // layers events so far
+    uint32_t *order;                  // the training images as the epoch under way takes them
+    struct buf line, past, now, seen; // kept for their memory: output, history, partial sums, looks
     bool stopped, unheard;
     bool foreign; // the folder has checkpoints of another trial
 };
+
+/* ---- train.c ---- */
+
+/* Batches of an epoch. */
+int training_batch_count(const struct training *t);
+
+/* From the gradient of a batch's mean loss to what the optimizer gets: l1, l2 and clipping.  Returns its
+ * length before clipping. */
+double training_finish_gradient(struct training *t);
 
 /* ---- train_output.c ---- */
 
@@ -53,10 +66,20 @@ int training_say_done(struct training *t, enum stop_reason why, struct err *err)
 /* The start event, and what a reader of the output has missed, if it has missed anything. */
 int training_repeat_records(struct training *t, struct err *err);
 
-/* ---- train.c ---- */
+/* ---- train_look.c ---- */
 
-/* Batches of an epoch. */
-int training_batch_count(const struct training *t);
+/* Once the network is there; nothing when the config does not ask for looks. */
+void training_look_init(struct training *t);
+
+/* Whether the config asks for a look at this moment, and there was none yet. */
+bool training_look_is_due(const struct training *t);
+
+/* Looks, and adds the events to t->looks.  `lr`: of the step whose size is shown, which is not taken.  The
+ * training goes on as if nothing had happened. */
+void training_look(struct training *t, double lr);
+
+/* Prints the events of one epoch. */
+int training_say_looks(struct training *t, int at_epoch, struct err *err);
 
 /* ---- train_checkpoints.c ---- */
 

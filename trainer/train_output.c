@@ -44,9 +44,13 @@ int training_say_failed(struct training *t, const char *reason, const char *mess
 int training_repeat_records(struct training *t, struct err *err) {
     int count = t->history.count < t->config->epochs ? t->history.count : t->config->epochs;
     int rc = say_start(t, count, err);
+    rc = rc == ERR_OK ? training_say_looks(t, 0, err) : rc;
     for (int i = 0; i < count && rc == ERR_OK; i++) {
-        record_print(&t->line, &t->history.records[i], NULL);
-        rc = training_say(t, err);
+        rc = training_say_looks(t, i + 1, err);
+        if (rc == ERR_OK) {
+            record_print(&t->line, &t->history.records[i], NULL);
+            rc = training_say(t, err);
+        }
     }
     return rc;
 }
