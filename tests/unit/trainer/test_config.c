@@ -90,6 +90,11 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"seed\": 9007199254740992}",
          "seed: must be an integer from 0 to 9007199254740991, not 9007199254740992\n"},
         {"{\"checkpoint\": {\"best\": 1}}", "checkpoint.best: must be true or false, not 1\n"},
+        {"{\"inspect\": 5}", "inspect: must be an object, not 5\n"},
+        {"{\"inspect\": {\"evry\": 5}}",
+         "inspect.evry: unknown key \"evry\"; did you mean \"every\"?\n"},
+        {"{\"inspect\": {\"every\": -1}}",
+         "inspect.every: must be an integer from 0 to 1000000, not -1\n"},
         {"{\"checkpoint\": \"best\"}", "checkpoint: must be an object, not \"best\"\n"},
         {"{\"checkpoint\": {\"evry_batches\": 5}}",
          "checkpoint.evry_batches: unknown key \"evry_batches\"; did you mean "
@@ -225,6 +230,8 @@ static void an_empty_config_has_the_documented_defaults(void **state) {
     assert_true(config.stop.min_delta == 0);
     assert_true(isnan(config.stop.target));
     assert_true(config.stop.seconds == 0);
+    assert_int_equal(config.inspect.every, 0);
+    assert_true(config.inspect.initial);
     assert_string_equal(config.canonical, "{}");
     config_release(&config);
 }
@@ -273,7 +280,7 @@ static void values_reach_their_fields(void **state) {
         " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false, \"every_batches\": "
         "120, \"initial\": true, \"content\": \"weights\"}, \"stop\": {\"metric\": "
         "\"train_accuracy\", \"patience\": 6, \"min_delta\": 0.25, \"target\": 0.75, \"seconds\": "
-        "1.5}}",
+        "1.5}, \"inspect\": {\"every\": 4, \"initial\": false}}",
         &config);
     assert_string_equal(config.dataset.name, "./set");
     assert_int_equal(config.dataset.train, 512);
@@ -307,6 +314,8 @@ static void values_reach_their_fields(void **state) {
     assert_true(config.stop.min_delta == 0.25);
     assert_true(config.stop.target == 0.75);
     assert_true(config.stop.seconds == 1.5);
+    assert_int_equal(config.inspect.every, 4);
+    assert_false(config.inspect.initial);
     config_release(&config);
 }
 
@@ -441,6 +450,7 @@ static void the_key_depends_on_identity_and_seed_alone(void **state) {
         {"{\"seed\": 2, \"stop\": {\"patience\": 3}, \"checkpoint\": {\"every_batches\": 9}}",
          true},
         {"{\"seed\": 2, \"optimizer\": \"adam\"}", true},
+        {"{\"seed\": 2, \"inspect\": {\"every\": 1}}", true},
         {"{}", false},
         {"{\"seed\": 3}", false},
         {"{\"seed\": 2, \"batch_size\": 63}", false},

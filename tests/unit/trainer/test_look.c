@@ -357,8 +357,8 @@ static void check_ends(enum activation_kind kind, double alpha) {
         to--;
     }
     look_flat_ends(&spec, &low, &high);
-    double expected_low = from == -reach ? -INFINITY : from / 1024.0;
-    double expected_high = to == reach ? INFINITY : to / 1024.0;
+    double expected_low = from == -reach ? -(double)INFINITY : from / 1024.0;
+    double expected_high = to == reach ? (double)INFINITY : to / 1024.0;
     if (!(low == expected_low || fabs(low - expected_low) <= 1.1 / 1024) ||
         !(high == expected_high || fabs(high - expected_high) <= 1.1 / 1024)) {
         fail_msg("%s, alpha %g: flat below %g and above %g, expected %g and %g",
