@@ -165,6 +165,11 @@ static void store_text(const struct table_key *key, const char *text, void *out)
 
 static struct cJSON *read_number(struct table_reader *reader, const struct table_key *key,
                                  const struct cJSON *json, void *out) {
+    if ((key->flags & TABLE_AUTO) && json_type(json) == JSON_STRING &&
+        json_is_string(json, "auto")) {
+        store_number(key, NAN, out);
+        return json_new_string("auto");
+    }
     bool whole = key->type == TABLE_INTEGER || key->type == TABLE_SEED, good = false;
     double number = 0;
     if (whole) {
@@ -179,6 +184,7 @@ static struct cJSON *read_number(struct table_reader *reader, const struct table
     if (!good) {
         struct buf wanted = {0};
         describe_range(&wanted, key, whole ? "an integer" : "a number");
+        buf_puts(&wanted, key->flags & TABLE_AUTO ? ", or \"auto\"" : "");
         complain_value(reader, json, buf_text(&wanted));
         buf_release(&wanted);
         return NULL;

@@ -51,6 +51,7 @@ enum table_flags {
     TABLE_ABOVE_MIN = 1, // min itself is outside
     TABLE_BELOW_MAX = 2, // max itself is outside
     TABLE_REQUIRED = 4,  // no default
+    TABLE_AUTO = 16,     // TABLE_NUMBER: or the string "auto", which is stored as NAN
     TABLE_COUNTS = 8,    // an object that is given is part of the identity, also at its defaults
 };
 

@@ -42,8 +42,10 @@ static int conv2d_tensors(const struct layer_spec *spec, struct shape in,
 
 static void conv2d_init(const struct layer *layer, struct rng *rng) {
     const struct net_tensor *w = layer->tensors[0];
-    const int area = layer->spec.kernel * layer->spec.kernel;
-    init_fill(w->value, w->len, &layer->spec.init, layer->in.C * area, layer->out.C * area, rng);
+    const struct net_tensor *b = layer->tensors[1];
+    const int area = layer->spec.kernel * layer->spec.kernel, fan_in = layer->in.C * area;
+    init_fill(w->value, w->len, &layer->spec.init, fan_in, layer->out.C * area, rng);
+    init_fill_bias(b->value, b->len, &layer->spec.init, fan_in, rng);
 }
 
 static struct conv2d_shape geometry(const struct layer *layer, int N) {

@@ -34,8 +34,9 @@ static int dense_tensors(const struct layer_spec *spec, struct shape in,
 }
 
 static void dense_init(const struct layer *layer, struct rng *rng) {
-    const struct net_tensor *w = layer->tensors[0];
+    const struct net_tensor *w = layer->tensors[0], *b = layer->tensors[1];
     init_fill(w->value, w->len, &layer->spec.init, layer->in.C, layer->out.C, rng);
+    init_fill_bias(b->value, b->len, &layer->spec.init, layer->in.C, rng);
 }
 
 static const float *dense_forward(struct layer *layer, const float *x, const struct pass *pass) {

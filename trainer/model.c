@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "trainer/gain.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -79,17 +80,17 @@ static const struct table_key init_keys[] = {
      .flags = TABLE_REQUIRED},
     {.name = "gain",
      .type = TABLE_NUMBER,
-     .kinds = KIND(INIT_XAVIER_UNIFORM) | KIND(INIT_XAVIER_NORMAL),
+     .kinds = KIND(INIT_XAVIER_UNIFORM) | KIND(INIT_XAVIER_NORMAL) | KIND(INIT_ORTHOGONAL),
      .offset = offsetof(struct init_spec, gain),
      .max = 1e6,
-     .flags = TABLE_ABOVE_MIN,
+     .flags = TABLE_ABOVE_MIN | TABLE_AUTO,
      .value = 1},
     {.name = "gain",
      .type = TABLE_NUMBER,
      .kinds = KIND(INIT_HE_UNIFORM) | KIND(INIT_HE_NORMAL),
      .offset = offsetof(struct init_spec, gain),
      .max = 1e6,
-     .flags = TABLE_ABOVE_MIN,
+     .flags = TABLE_ABOVE_MIN | TABLE_AUTO,
      .value = M_SQRT2},
 };
 
@@ -424,6 +425,7 @@ int model_build(const struct model_spec *model, const struct model_choices *choi
         *bad = item;
         return rc;
     }
+    gain_settle(builder.layers, builder.count);
     *layers = builder.layers;
     *count = builder.count;
     return ERR_OK;

@@ -170,6 +170,15 @@ const struct net_tensor *net_tensor(const struct net *net, int index) {
     return &net->tensors[index];
 }
 
+int net_layer_count(const struct net *net) {
+    return net->layer_count;
+}
+
+const struct layer *net_layer(const struct net *net, int index) {
+    assert(index >= 0 && index < net->layer_count);
+    return &net->layers[index];
+}
+
 size_t net_param_count(const struct net *net) {
     return net->param_count;
 }
@@ -260,6 +269,13 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
     forward(net, &pass);
     take_loss(net, targets, &pass, net->gradient[0], stats);
     backward(net, &pass);
+}
+
+void net_forward(struct net *net, int n) {
+    assert(n >= 1 && n <= net->batch_max);
+    const struct pass pass = {
+        .kernels = net->kernels, .n = n, .N = net_lanes(n), .scratch = net->scratch};
+    forward(net, &pass);
 }
 
 void net_eval(struct net *net, const struct net_targets *targets, int n, struct net_stats *stats) {

@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 struct err;
+struct layer;
 struct net;
 
 enum { NET_LANES = 16 };
@@ -76,8 +77,8 @@ int net_new(struct net **net, const struct layer_spec *layers, int count, struct
             int classes, const struct loss_spec *loss, int batch_max, struct err *err);
 void net_free(struct net *net); // NULL is fine
 
-/* Draws every weight by its layer's init from the stream (seed, RNG_INIT, 0, tensor index); biases
- * become 0, prelu's slopes and buffers their start. */
+/* Draws every weight, and the biases that torch_default draws, by its layer's init from the stream (seed,
+ * RNG_INIT, 0, index of the weight); other biases become 0, prelu's slopes and buffers their start. */
 void net_init(struct net *net, uint64_t seed);
 
 /* All parameters in the order of the layers, then all buffers. */
@@ -102,6 +103,13 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
 
 /* Forward without dropout, the same loss; adds to `stats`. */
 void net_eval(struct net *net, const struct net_targets *targets, int n, struct net_stats *stats);
+
+/* Forward alone, without dropout. */
+void net_forward(struct net *net, int n);
+
+/* The layers of the list, with what they hold of the last forward pass (trainer/layer.h). */
+int net_layer_count(const struct net *net);
+const struct layer *net_layer(const struct net *net, int index);
 
 /* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
 const float *net_output(const struct net *net);

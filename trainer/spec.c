@@ -29,6 +29,9 @@ const char *const init_names[INIT_COUNT] = {
     [INIT_LECUN_NORMAL] = "lecun_normal",
     [INIT_TRUNCATED_NORMAL] = "truncated_normal",
     [INIT_CONSTANT] = "constant",
+    [INIT_ORTHOGONAL] = "orthogonal",
+    [INIT_TORCH_DEFAULT] = "torch_default",
+    [INIT_LSUV] = "lsuv",
 };
 
 const char *const layer_names[LAYER_COUNT] = {

@@ -54,6 +54,9 @@ enum init_kind {
     INIT_LECUN_NORMAL,
     INIT_TRUNCATED_NORMAL, // `std`, cut at 2 of it
     INIT_CONSTANT,         // `value`
+    INIT_ORTHOGONAL,
+    INIT_TORCH_DEFAULT, // PyTorch's own of Linear and Conv2d, of the biases too
+    INIT_LSUV,          // orthogonal, then scaled layer by layer to the data: lsuv.h
     INIT_COUNT,
 };
 extern const char *const init_names[INIT_COUNT];
@@ -63,7 +66,7 @@ struct init_spec {
     double std;   // normal, truncated_normal
     double value; // constant
     double bound; // uniform
-    double gain;  // xavier: 1; he: sqrt(2)
+    double gain;  // xavier, orthogonal: 1; he: sqrt(2); NAN: by the activation that follows, gain.h
 };
 
 enum layer_kind {

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "trainer/checkpoint_folder.h"
+#include "trainer/lsuv.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -198,6 +199,7 @@ static void begin(struct training *t) {
     t->sums = (struct epoch_sums){0};
     t->at = (struct position){0};
     net_init(t->net, t->config->seed);
+    lsuv_init(t->net, &t->set, &t->batch);
     ema_start(&t->ema, net_params(t->net));
 }
 

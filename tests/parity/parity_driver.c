@@ -6,18 +6,20 @@
  *                                                                          ->  its average after each
  *     parity_driver activation CONFIG N            x (N), dy (N)        ->  y (N), dx (N)
  *     parity_driver schedule CONFIG STEPS          nothing              ->  the rate of every step
- *     parity_driver init CONFIG FAN_OUT FAN_IN     nothing              ->  weights
+ *     parity_driver init CONFIG FAN_OUT FAN_IN     nothing              ->  weights, then FAN_OUT biases
+ *     parity_driver gain CONFIG 1                  nothing              ->  the gain of its activation
  *     parity_driver tensors CONFIG C H W CLASSES   nothing   ->  names and shapes as a line of JSON, values
  *     parity_driver train CONFIG C H W CLASSES BATCH STEPS   as parity_net.c says
  *     parity_driver order CONFIG COUNT EPOCH       nothing              ->  the order of an epoch's images
  *
  * CONFIG is a trial's config as JSON text, read by the trainer's own reader; arrays are float32 of this
- * machine, rates float64.  The gradients of optimizer are clipped as in training.  N is a multiple of
+ * machine, rates and gains float64.  The gradients of optimizer are clipped as in training.  N is a multiple of
  * 16.  Exit status 2 says that something does not fit. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "tests/parity/parity_io.h"
 #include "trainer/ema.h"
+#include "trainer/gain.h"
 #include "trainer/init.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/optim.h"
@@ -91,12 +93,20 @@ static void run_schedule(const struct config *config, size_t steps) {
 }
 
 static void run_init(const struct config *config, size_t fan_out, size_t fan_in) {
-    float *w = mem_aligned(fan_out * fan_in, sizeof *w);
+    const struct init_spec *init = &config->choices.init;
+    const size_t n = fan_out * fan_in;
+    float *w = mem_aligned(n + fan_out, sizeof *w);
     struct rng rng;
     rng_init(&rng, config->seed, RNG_INIT, 0, 0);
-    init_fill(w, fan_out * fan_in, &config->choices.init, (int)fan_in, (int)fan_out, &rng);
-    parity_write(w, sizeof *w, fan_out * fan_in);
+    init_fill(w, n, init, (int)fan_in, (int)fan_out, &rng);
+    init_fill_bias(w + n, fan_out, init, (int)fan_in, &rng);
+    parity_write(w, sizeof *w, n + fan_out);
     free(w);
+}
+
+static void run_gain(const struct config *config) {
+    double gain = gain_of(&config->choices.activation);
+    parity_write(&gain, sizeof gain, 1);
 }
 
 int main(int argc, char **argv) {
@@ -116,6 +126,8 @@ int main(int argc, char **argv) {
         run_schedule(&config, parity_count(argv[3]));
     } else if (strcmp(mode, "init") == 0) {
         run_init(&config, parity_count(argv[3]), parity_count(argv[4]));
+    } else if (strcmp(mode, "gain") == 0) {
+        run_gain(&config);
     } else if (strcmp(mode, "tensors") == 0 && argc == 7) {
         parity_tensors(&config, argv + 2);
     } else if (strcmp(mode, "train") == 0 && argc == 9) {

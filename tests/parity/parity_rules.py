@@ -1,4 +1,5 @@
-"""The rules of the trainer one by one: optimizers, averages of weights, activations, schedules, initial weights.
+"""The rules of the trainer one by one: optimizers, averages of weights, activations, schedules; and, by
+parity_inits.py, initial weights.
 
 Both sides get the same float32 numbers; PyTorch computes in float64.  An error is |ours - theirs|
 divided by the larger of 1 and |theirs|; for rates of schedules it is relative.  Lion, which PyTorch does
@@ -7,6 +8,7 @@ not have, is written down here from its paper.
 import torch
 
 from parity_common import drive, error, note, spelled
+import parity_inits
 
 N, STEPS = 1024, 100
 
@@ -173,42 +175,9 @@ def schedules():
         note("schedule", what, "all steps", ((ours - theirs).abs() / theirs.abs().clamp(min=1e-12)).max().item(), 1e-9)
 
 
-def kolmogorov_smirnov(a, b):
-    """The largest distance of the two distribution functions, times sqrt(n / 2)."""
-    both = torch.cat([a, b]).sort().values
-    cdf = [torch.searchsorted(x.sort().values, both, right=True) / x.numel() for x in (a, b)]
-    return ((cdf[0] - cdf[1]).abs().max() * (a.numel() / 2) ** 0.5).item()
-
-
-def inits():
-    i = torch.nn.init
-    cases = [
-        ({"name": "normal", "std": 0.02}, lambda w: i.normal_(w, 0, 0.02)),
-        ({"name": "uniform", "bound": 0.3}, lambda w: i.uniform_(w, -0.3, 0.3)),
-        ({"name": "xavier_uniform"}, i.xavier_uniform_),
-        ({"name": "xavier_normal"}, i.xavier_normal_),
-        ({"name": "he_uniform"}, lambda w: i.kaiming_uniform_(w, nonlinearity="relu")),
-        ({"name": "he_normal"}, lambda w: i.kaiming_normal_(w, nonlinearity="relu")),
-        ({"name": "lecun_uniform"}, lambda w: i.kaiming_uniform_(w, nonlinearity="linear")),
-        ({"name": "lecun_normal"}, lambda w: i.kaiming_normal_(w, nonlinearity="linear")),
-        ({"name": "truncated_normal", "std": 0.02},
-         lambda w: i.trunc_normal_(w, std=0.02, a=-0.04, b=0.04)),
-    ]
-    torch.manual_seed(3)
-    for init, fill in cases:
-        ours = drive("init", {"init": init}, 300, 500)
-        theirs = torch.empty(300, 500)
-        fill(theirs)
-        theirs = theirs.flatten().double()
-        what = spelled(init).replace("name: ", "")
-        # chance exceeds these in fewer than 1 of 10,000 cases; the seeds are fixed
-        note("init", what, "KS distance sqrt(n/2)", kolmogorov_smirnov(ours, theirs), 2.23)
-        note("init", what, "std, relative", abs((ours.std() / theirs.std()).item() - 1), 0.01)
-
-
 def run():
     optimizers()
     averages()
     activations()
     schedules()
-    inits()
+    parity_inits.run()

@@ -166,6 +166,14 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"model\": {\"layers\": [\"flatten\", {\"type\": \"activation\", \"name\": "
          "\"maxout\"}]}}",
          "model.layers[1]: maxout must follow a dense or conv2d layer directly\n"},
+        {"{\"init\": {\"name\": \"orthogonal\", \"gain\": 0}}",
+         "init.gain: must be a number above 0 and at most 1000000, or \"auto\", not 0\n"},
+        {"{\"init\": {\"name\": \"he_normal\", \"gain\": \"automatic\"}}",
+         "init.gain: must be a number above 0 and at most 1000000, or \"auto\", not "
+         "\"automatic\"\n"},
+        {"{\"init\": {\"name\": \"lsuv\", \"gain\": 1}}",
+         "init.gain: \"gain\" is not a key of init \"lsuv\", only of \"xavier_uniform\", "
+         "\"xavier_normal\", \"he_uniform\", \"he_normal\", \"orthogonal\"\n"},
         {"{\"ema\": 1}", "ema: must be a number of at least 0 and below 1, not 1\n"},
         {"{\"ema\": {\"decay\": -0.5}}",
          "ema.decay: must be a number of at least 0 and below 1, not -0.5\n"},
@@ -366,6 +374,10 @@ static void identities_are_one_for_all_spellings(void **state) {
          {"{\"optimizer\": {\"lr\": 1e-1}}",
           "{\"optimizer\": {\"name\": \"adam\", \"beta1\": 0.9, \"lr\": 0.10}}"}},
         {"{\"ema\":{\"decay\":0.999}}", {"{\"ema\": 0.999}", "{\"ema\": {\"decay\": 0.9990}}"}},
+        {"{\"init\":{\"gain\":\"auto\",\"name\":\"he_normal\"}}",
+         {"{\"init\": {\"name\": \"he_normal\", \"gain\": \"auto\"}}"}},
+        {"{\"init\":\"orthogonal\"}",
+         {"{\"init\": \"orthogonal\"}", "{\"init\": {\"name\": \"orthogonal\", \"gain\": 1}}"}},
         {"{\"dataset\":\"mnist\"}",
          {"{\"dataset\": \"mnist\"}", "{\"dataset\": {\"name\": \"mnist\"}}"}},
         {"{\"dataset\":{\"train\":512}}",

@@ -33,7 +33,8 @@ static const struct distribution {
      true,
      0.173205080756888}, // sqrt(6 / 200)
     {{.kind = INIT_LECUN_NORMAL}, false, 0.0707106781186548},
-    {{.kind = INIT_LECUN_UNIFORM}, true, 0.122474487139159}, // sqrt(3 / 200)
+    {{.kind = INIT_LECUN_UNIFORM}, true, 0.122474487139159},  // sqrt(3 / 200)
+    {{.kind = INIT_TORCH_DEFAULT}, true, 0.0707106781186548}, // sqrt(1 / 200)
 };
 enum { DISTRIBUTIONS = sizeof distributions / sizeof *distributions };
 
@@ -182,6 +183,7 @@ enum {
     CONV_BIAS = 1,
     SLOPES = 2,
     DENSE_WEIGHT = 3,
+    DENSE_BIAS = 4,
     SECOND_WEIGHT = 5,
     TENSORS = 9
 };
@@ -241,6 +243,108 @@ static void same_seed_gives_the_same_bits_and_another_seed_others(void **state) 
     net_free(first);
     net_free(second);
     net_free(third);
+}
+
+static void the_default_of_pytorch_draws_biases_as_it_draws_weights(void **state) {
+    (void)state;
+    struct net *net = make((struct init_spec){.kind = INIT_TORCH_DEFAULT}, 1);
+    // U(-b, b) with b^2 = 1 / fan_in: 360, 540 and 300; variance b^2 / 3, of which n draws are within
+    // a share of sqrt(0.8 / n)
+    static const struct {
+        int tensor;
+        double fan_in;
+    } expected[] = {{CONV_WEIGHT, 360},   {CONV_BIAS, 360},     {DENSE_WEIGHT, 540},
+                    {DENSE_BIAS, 540},    {SECOND_WEIGHT, 300}, {SECOND_WEIGHT + 1, 300},
+                    {TENSORS - 2, 300.0}, {TENSORS - 1, 300.0}};
+    for (size_t k = 0; k < sizeof expected / sizeof *expected; k++) {
+        const struct net_tensor *tensor = net_tensor(net, expected[k].tensor);
+        print_message("%s\n", tensor->name);
+        const double n = (double)tensor->len, b2 = 1.0 / expected[k].fan_in;
+        CHECK_NEAR(moment(tensor->value, tensor->len, 2), b2 / 3.0, 5.0 * b2 / 3.0 * sqrt(0.8 / n));
+        for (size_t i = 0; i < tensor->len; i++) {
+            CHECK_BELOW(fabs((double)tensor->value[i]), sqrt(b2) * (1 + 1e-7));
+        }
+        assert_true(tensor->len < 2 || tensor->value[0] != tensor->value[1]);
+    }
+    net_free(net);
+}
+
+/* ---- orthogonal ---- */
+
+/* Row a times row b of m (rows, cols); of its transpose where `columns`. */
+static double product(const float *m, size_t rows, size_t cols, bool columns, size_t a, size_t b) {
+    double sum = 0.0;
+    for (size_t i = 0; i < (columns ? rows : cols); i++) {
+        sum += columns ? (double)m[i * cols + a] * (double)m[i * cols + b]
+                       : (double)m[a * cols + i] * (double)m[b * cols + i];
+    }
+    return sum;
+}
+
+static void the_fewer_of_rows_and_columns_are_orthonormal(void **state) {
+    (void)state;
+    static const size_t shapes[][2] = {{30, 50}, {50, 30}, {40, 40}, {1, 7},
+                                       {7, 1},   {1, 1},   {3, 200}};
+    static const double gains[] = {1.0, 1.4142135623730951, 0.25};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const size_t rows = shapes[s][0], cols = shapes[s][1];
+        const bool tall = rows > cols;
+        const struct init_spec spec = {.kind = INIT_ORTHOGONAL, .gain = gains[s % 3]};
+        float w[2048];
+        struct rng rng;
+        rng_init(&rng, 7, RNG_TEST, 0, (uint32_t)s);
+        init_fill(w, rows * cols, &spec, (int)cols, (int)rows, &rng);
+        for (size_t a = 0; a < (tall ? cols : rows); a++) {
+            for (size_t b = 0; b <= a; b++) {
+                CHECK_NEAR(product(w, rows, cols, tall, a, b), a == b ? spec.gain * spec.gain : 0.0,
+                           1e-6);
+            }
+        }
+    }
+}
+
+/* Q^T W is R: it has nothing below the diagonal, and nothing negative on it.  That makes it the one
+ * factorization there is, and Q as likely as any other orthogonal matrix (Mezzadri 2007). */
+static void it_is_the_q_of_the_normal_matrix_of_the_same_stream(void **state) {
+    (void)state;
+    enum { ROWS = 40, COLS = 25, LEN = ROWS * COLS };
+    float w[LEN], q[LEN];
+    struct rng rng;
+    for (int wide = 0; wide < 2; wide++) {
+        const struct init_spec normal = {.kind = INIT_NORMAL, .std = 1.0};
+        const struct init_spec orthogonal = {.kind = INIT_ORTHOGONAL, .gain = 1.0};
+        const int fan_in = wide ? ROWS : COLS;
+        rng_init(&rng, 8, RNG_TEST, 0, 0);
+        init_fill(w, LEN, &normal, fan_in, LEN / fan_in, &rng);
+        rng_init(&rng, 8, RNG_TEST, 0, 0);
+        init_fill(q, LEN, &orthogonal, fan_in, LEN / fan_in, &rng);
+        for (int a = 0; a < COLS; a++) {
+            for (int b = 0; b <= a; b++) { // R[a, b]: vector a of Q with vector b of W
+                double sum = 0.0;
+                for (int i = 0; i < ROWS; i++) {
+                    sum += wide ? (double)q[a * ROWS + i] * (double)w[b * ROWS + i]
+                                : (double)q[i * COLS + a] * (double)w[i * COLS + b];
+                }
+                if (a == b) {
+                    assert_true(sum > 0.1);
+                } else {
+                    CHECK_NEAR(sum, 0.0, 1e-6);
+                }
+            }
+        }
+    }
+}
+
+static void filters_are_rows_of_all_their_inputs(void **state) {
+    (void)state;
+    struct net *net = make((struct init_spec){.kind = INIT_ORTHOGONAL, .gain = 2.0}, 1);
+    const struct net_tensor *w = net_tensor(net, CONV_WEIGHT); // (60, 40, 3, 3)
+    for (size_t a = 0; a < CHANNELS; a++) {
+        for (size_t b = 0; b <= a; b++) {
+            CHECK_NEAR(product(w->value, CHANNELS, 360, false, a, b), a == b ? 4.0 : 0.0, 1e-6);
+        }
+    }
+    net_free(net);
 }
 
 /* Of the first n values of each. */
@@ -306,6 +410,10 @@ int main(void) {
         cmocka_unit_test(a_constant_is_everywhere),
         cmocka_unit_test(fans_are_counted_as_in_pytorch),
         cmocka_unit_test(biases_start_at_zero_and_slopes_at_their_own_value),
+        cmocka_unit_test(the_default_of_pytorch_draws_biases_as_it_draws_weights),
+        cmocka_unit_test(the_fewer_of_rows_and_columns_are_orthonormal),
+        cmocka_unit_test(it_is_the_q_of_the_normal_matrix_of_the_same_stream),
+        cmocka_unit_test(filters_are_rows_of_all_their_inputs),
         cmocka_unit_test(same_seed_gives_the_same_bits_and_another_seed_others),
         cmocka_unit_test(tensors_and_seeds_draw_from_unrelated_streams),
     };
