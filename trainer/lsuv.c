@@ -10,9 +10,10 @@
 
 static const double TOLERANCE = 0.1;
 
-static bool is_scaled(const struct layer *layer) {
-    return (layer->spec.kind == LAYER_DENSE || layer->spec.kind == LAYER_CONV2D) &&
-           layer->spec.init.kind == INIT_LSUV;
+static bool is_scaled(const struct net_layer *layer) {
+    const struct layer_spec *spec = layer->spec;
+    return (spec->kind == LAYER_DENSE || spec->kind == LAYER_CONV2D) &&
+           spec->init.kind == INIT_LSUV;
 }
 
 /* Of all values of y (values, N), the first n columns; two passes, in double. */
@@ -37,13 +38,13 @@ static double variance(const float *y, size_t values, int n) {
 void lsuv_scale(struct net *net, int n) {
     net_forward(net, n);
     for (int i = 0; i < net_layer_count(net); i++) {
-        const struct layer *layer = net_layer(net, i);
-        for (int tries = 0; is_scaled(layer) && tries < LSUV_TRIES; tries++) {
-            const double v = variance(layer->y, shape_len(layer->out), n);
+        const struct net_layer layer = net_layer(net, i);
+        for (int tries = 0; is_scaled(&layer) && tries < LSUV_TRIES; tries++) {
+            const double v = variance(layer.y, shape_len(layer.out), n);
             if (!(v > 0.0) || !isfinite(v) || fabs(v - 1.0) < TOLERANCE) {
                 break;
             }
-            const struct net_tensor *w = layer->tensors[0];
+            const struct net_tensor *w = layer.weight;
             kernels_get()->scale(w->value, (float)(1.0 / sqrt(v)), w->len);
             net_forward(net, n); // also for the layers behind it
         }
@@ -53,7 +54,8 @@ void lsuv_scale(struct net *net, int n) {
 void lsuv_init(struct net *net, const struct dataset *set, struct batch *batch) {
     bool wanted = false;
     for (int i = 0; i < net_layer_count(net); i++) {
-        wanted = wanted || is_scaled(net_layer(net, i));
+        const struct net_layer layer = net_layer(net, i);
+        wanted = wanted || is_scaled(&layer);
     }
     if (!wanted) {
         return;

@@ -170,15 +170,6 @@ const struct net_tensor *net_tensor(const struct net *net, int index) {
     return &net->tensors[index];
 }
 
-int net_layer_count(const struct net *net) {
-    return net->layer_count;
-}
-
-const struct layer *net_layer(const struct net *net, int index) {
-    assert(index >= 0 && index < net->layer_count);
-    return &net->layers[index];
-}
-
 size_t net_param_count(const struct net *net) {
     return net->param_count;
 }
@@ -300,7 +291,8 @@ struct net_layer net_layer(const struct net *net, int index) {
                               .spec = &layer->spec,
                               .out = layer->out,
                               .hands_on = layer->ops->passes || layer->spec.kind == LAYER_DROPOUT,
-                              .weight = first && !first->is_buffer ? first : NULL};
+                              .weight = first && !first->is_buffer ? first : NULL,
+                              .y = layer->y};
 }
 
 void net_look(struct net *net, const struct net_targets *targets, int n, net_look_fn *look,

@@ -31,7 +31,6 @@
 #include <stdint.h>
 
 struct err;
-struct layer;
 struct net;
 
 enum { NET_LANES = 16 };
@@ -107,10 +106,6 @@ void net_eval(struct net *net, const struct net_targets *targets, int n, struct 
 /* Forward alone, without dropout. */
 void net_forward(struct net *net, int n);
 
-/* The layers of the list, with what they hold of the last forward pass (trainer/layer.h). */
-int net_layer_count(const struct net *net);
-const struct layer *net_layer(const struct net *net, int index);
-
 /* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
 const float *net_output(const struct net *net);
 
@@ -123,6 +118,7 @@ struct net_layer {
     struct shape out;
     bool hands_on;                   // in evaluation its output is its input: flatten, dropout
     const struct net_tensor *weight; // NULL: it has none
+    const float *y; // (C, H, W, lanes), its output of the last forward; NULL: no own
 };
 int net_layer_count(const struct net *net);
 struct net_layer net_layer(const struct net *net, int index);

@@ -112,11 +112,11 @@ static void convolutions_and_deep_ones_get_unit_variance(void **state) {
     net_forward(net, N);
     static const int scaled[] = {0, 3, 6, 8};
     for (int k = 0; k < 4; k++) {
-        const struct layer *layer = net_layer(net, scaled[k]);
+        const struct net_layer layer = net_layer(net, scaled[k]);
         static double y[5 * 8 * 8 * N];
-        const int values = (int)shape_len(layer->out);
+        const int values = (int)shape_len(layer.out);
         for (int i = 0; i < values * N; i++) {
-            y[i] = (double)layer->y[i / N * LANES_OF_N + i % N];
+            y[i] = (double)layer.y[i / N * LANES_OF_N + i % N];
         }
         CHECK_NEAR(variance_of(y, values * N), 1.0, 0.1);
     }
