@@ -96,6 +96,8 @@ void wire_record_release(struct wire_record *record);
  *         the trial has failed and calling it again is pointless
  *     {"event": "done"}
  *         all epochs are done and the final checkpoint is in place
+ *     {"event": "done", "stopped": "patience"}
+ *         the final checkpoint is in place, and there will be no more epochs for the reason given
  * A trainer that resumes may repeat the records of the epochs that its checkpoint holds, without
  * timings: the runner compares or adds them. */
 

@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static const char trial_sql[] =
     "SELECT trial, sweep, label, key, status, replicate, seed, params, config, attempts,"
-    " epochs_done, epochs, best_value, best_epoch, last_value, seconds, error"
+    " epochs_done, epochs, best_value, best_epoch, last_value, seconds, error, stopped"
     " FROM trials WHERE trial = ?1 ORDER BY sweep";
 static const char epochs_sql[] = "SELECT epoch, attempt, seconds, samples_per_second, at"
                                  " FROM epochs WHERE trial = ?1 ORDER BY epoch";
@@ -133,6 +133,9 @@ static void print_head(const struct query *q) {
     printf("  epochs     %s of %s, %s attempt%s\n", query_text(q, 10),
            query_is_null(q, 11) ? "?" : query_text(q, 11), query_text(q, 9),
            query_int(q, 9) == 1 ? "" : "s");
+    if (!query_is_null(q, 17)) {
+        printf("  stopped    by its trainer before the last epoch: %s\n", query_text(q, 17));
+    }
     if (!query_is_null(q, 12)) {
         printf("  best       %.4g in epoch %s; last %.4g\n", query_double(q, 12), query_text(q, 13),
                query_double(q, 14));

@@ -101,7 +101,7 @@ static const char sweeps_sql[] =
 
 static const char trials_sql[] =
     "SELECT trial, label, replicate, status, attempts, epochs_done, epochs, best_value,"
-    " best_epoch, last_value, seconds, error FROM trials"
+    " best_epoch, last_value, seconds, error, stopped FROM trials"
     " WHERE sweep = ?1 AND (?2 IS NULL OR status = ?2) ORDER BY trial";
 
 int cmd_status(int argc, char **argv) {

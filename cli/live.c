@@ -198,6 +198,8 @@ static void line_ended(const struct run_event *event, const struct run_view *vie
             trial_status_names[event->status]);
     if (event->status == TRIAL_FAILED) {
         put_reason(event);
+    } else if (event->stopped != NULL) {
+        fprintf(stderr, ", stopped early: %s", event->stopped);
     }
     fprintf(stderr, "  %s %s  epoch %d  %.1f s\n", view->sweep->metric, number, slot->epoch,
             event->seconds);
@@ -290,6 +292,7 @@ bool live_json(struct buf *out, const struct run_event *event, const struct run_
         }
         buf_putc(out, '}');
     }
+    put_member(out, "stopped", event->stopped);
     put_member(out, "reason", event->reason);
     put_member(out, "message", event->message);
     buf_printf(out, ", \"complete\": %lld, \"failed\": %lld, \"total\": %lld}",

@@ -120,12 +120,15 @@ struct store_planned {
  *     pending             never started           pending      PLAN_NEW
  *     complete            <= epochs done          complete     PLAN_DONE      keeps its config
  *     complete            more                    pending      PLAN_EXTEND
+ *     complete, stopped   as when it stopped      complete     PLAN_DONE      likewise
  *     paused, pending     any                     as it was    PLAN_CONTINUE
  *     failed              any                     failed       PLAN_FAILED
  *     pruned, cancelled   any                     as it was    PLAN_DONE
  *
  * The trial's epochs are from then on the larger of those asked for and those done (0 when the config
- * does not say), its config is the point's.  An extension that was never started can be taken back: asked
+ * does not say), its config is the point's.  A trial that was complete before the last epoch asked for
+ * (store_end.stopped) is done as long as no more are asked for than then and nothing else of its config has
+ * changed: with more patience, say, its trainer is asked again.  An extension that was never started can be taken back: asked
  * for fewer again, the trial is complete.  A point that is there already, the same, writes nothing.
  * ERR_PARSE when params is no JSON; ERR_RANGE for a sweep that is not being planned. */
 int store_put_point(struct store *store, int64_t sweep_id, const struct store_point *point,
@@ -191,6 +194,7 @@ int store_put_epoch(struct store *store, int64_t trial, int attempt,
 /* How an attempt ended, and what became of the trial. */
 struct store_end {
     enum trial_status status; // of the trial from now on
+    const char *stopped;      // complete before the last epoch asked for: why; NULL
     const char *reason;   // NULL: completed; else "exit", "signal", "diverged", "interrupted", ...
     const char *message;  // for people; may be NULL
     int exit_status;      // -1: none

@@ -220,8 +220,9 @@ struct known {
     int64_t id; // 0: new
     enum trial_status status;
     int64_t epochs, epochs_done, attempts;
-    bool same_config;
-    bool completed; // its last attempt did
+    bool stopped;     // it was complete before the last of `epochs`
+    bool same_config; // as it was run with; of a stopped one, apart from its epochs
+    bool completed;   // its last attempt did
 };
 
 static enum trial_status status_of(const char *name) {
@@ -230,6 +231,24 @@ static enum trial_status status_of(const char *name) {
         i++; // the table's CHECK allows no other names
     }
     return (enum trial_status)i;
+}
+
+/* Whether two configs, JSON both, differ in their `epochs` alone. */
+static bool is_same_but_epochs(const char *a, const char *b) {
+    struct json_doc *doc_a = NULL, *doc_b = NULL;
+    struct err ignored; // what is no JSON is not the same
+    bool same = json_parse(&doc_a, "config", a, strlen(a), JSON_STRICT, &ignored) == ERR_OK &&
+                json_parse(&doc_b, "config", b, strlen(b), JSON_STRICT, &ignored) == ERR_OK &&
+                json_type(json_root(doc_a)) == JSON_OBJECT &&
+                json_type(json_root(doc_b)) == JSON_OBJECT;
+    if (same) {
+        json_remove(json_root(doc_a), "epochs");
+        json_remove(json_root(doc_b), "epochs");
+        same = json_equal(json_root(doc_a), json_root(doc_b));
+    }
+    json_free(doc_a);
+    json_free(doc_b);
+    return same;
 }
 
 static int find_known(struct store *store, const struct store_point *point, struct known *known,
@@ -247,7 +266,12 @@ static int find_known(struct store *store, const struct store_point *point, stru
         known->epochs = sqlite3_column_int64(stmt, 2);
         known->epochs_done = sqlite3_column_int64(stmt, 3);
         known->attempts = sqlite3_column_int64(stmt, 4);
-        known->same_config = strcmp((const char *)sqlite3_column_text(stmt, 5), point->config) == 0;
+        const char *config = (const char *)sqlite3_column_text(stmt, 5);
+        known->same_config = strcmp(config, point->config) == 0;
+        known->stopped = sqlite3_column_type(stmt, 6) != SQLITE_NULL;
+        if (known->stopped && !known->same_config) {
+            known->same_config = is_same_but_epochs(config, point->config);
+        }
     }
     store_done(stmt);
     if (rc <= 0 || known->attempts == 0) {
@@ -293,6 +317,7 @@ static enum store_plan decide(struct known *known, int64_t asked) {
     case TRIAL_CANCELLED:
         return PLAN_DONE; // by a decision
     case TRIAL_COMPLETE:
+        enough = enough || (known->stopped && known->same_config && asked <= known->epochs);
         known->status = enough ? TRIAL_COMPLETE : TRIAL_PENDING;
         return enough ? PLAN_DONE : PLAN_EXTEND;
     case TRIAL_PENDING:

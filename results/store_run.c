@@ -62,14 +62,15 @@ static int run_on_trial(struct store *store, sqlite3_stmt *stmt, int64_t trial, 
     return rc;
 }
 
-static int set_status(struct store *store, int64_t trial, enum trial_status status,
-                      struct err *err) {
+static int set_ended(struct store *store, int64_t trial, const struct store_end *end,
+                     struct err *err) {
     sqlite3_stmt *stmt = store_stmt(store, STMT_TRIAL_END, err);
     if (stmt == NULL) {
         return err->code;
     }
     (void)sqlite3_bind_int64(stmt, 1, trial);
-    store_bind_text(stmt, 2, trial_status_names[status]);
+    store_bind_text(stmt, 2, trial_status_names[end->status]);
+    store_bind_text(stmt, 3, end->stopped);
     return run_on_trial(store, stmt, trial, "no such trial", err);
 }
 
@@ -141,7 +142,7 @@ int store_end_attempt(struct store *store, int64_t trial, int attempt, const str
     (void)sqlite3_bind_int(stmt, 2, attempt);
     bind_end(stmt, end);
     rc = run_on_trial(store, stmt, trial, "no such attempt", err);
-    return rc == ERR_OK ? set_status(store, trial, end->status, err) : rc;
+    return rc == ERR_OK ? set_ended(store, trial, end, err) : rc;
 }
 
 /* ---- after a runner that was killed, and before a retry ---- */

@@ -37,7 +37,7 @@
     X(MEMBER_LEAVE, "UPDATE member SET present = 0 WHERE sweep = ?1 AND present"                   \
                     " AND trial NOT IN (SELECT trial FROM temp.planned)")                          \
     X(MEMBER_SWEEPS, "SELECT sweep FROM member WHERE trial = ?1")                                  \
-    X(TRIAL_FIND, "SELECT id, status, epochs, epochs_done, attempts, config FROM trial"            \
+    X(TRIAL_FIND, "SELECT id, status, epochs, epochs_done, attempts, config, stopped FROM trial"   \
                   " WHERE key = ?1")                                                               \
     X(TRIAL_ADD, "INSERT INTO trial (key, sweep, seed, config, epochs)"                            \
                  " VALUES (?1, ?2, ?3, ?4, ?5)")                                                   \
@@ -49,9 +49,9 @@
       " WHERE t.id = ?1")                                                                          \
     X(TRIAL_EPOCHS, "SELECT epochs_done FROM trial WHERE id = ?1")                                 \
     X(TRIAL_SET_EPOCHS, "UPDATE trial SET epochs_done = ?2 WHERE id = ?1")                         \
-    X(TRIAL_BEGIN, "UPDATE trial SET status = 'running', attempts = max(attempts, ?2)"             \
-                   " WHERE id = ?1")                                                               \
-    X(TRIAL_END, "UPDATE trial SET status = ?2 WHERE id = ?1")                                     \
+    X(TRIAL_BEGIN, "UPDATE trial SET status = 'running', stopped = NULL,"                          \
+                   " attempts = max(attempts, ?2) WHERE id = ?1")                                  \
+    X(TRIAL_END, "UPDATE trial SET status = ?2, stopped = ?3 WHERE id = ?1")                       \
     X(TRIAL_RECOVER, "UPDATE trial SET status = 'paused' WHERE status = 'running'")                \
     X(ATTEMPT_LAST, "SELECT ended_at IS NOT NULL AND reason IS NULL FROM attempt WHERE trial = ?1" \
                     " ORDER BY attempt DESC LIMIT 1")                                              \

@@ -26,7 +26,8 @@ SELECT s.name AS sweep,
        CASE t.status WHEN 'failed' THEN
            (SELECT coalesce(a.message, a.reason) FROM attempt a
             WHERE a.trial = m.trial AND a.reason IS NOT NULL ORDER BY a.attempt DESC LIMIT 1)
-       END AS error
+       END AS error,
+       CASE t.status WHEN 'complete' THEN t.stopped END AS stopped
 FROM member m
 JOIN sweep s ON s.id = m.sweep
 JOIN trial t ON t.id = m.trial

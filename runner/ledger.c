@@ -107,6 +107,7 @@ void ledger_item_free(struct ledger_item *item) {
     case LEDGER_END:
         free(item->end.reason);
         free(item->end.message);
+        free(item->end.stopped);
         free(item->end.log_tail);
         break;
     case LEDGER_NOTICE:
@@ -259,6 +260,7 @@ static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
     case LEDGER_END:
         item->end.end.reason = item->end.reason;
         item->end.end.message = item->end.message;
+        item->end.end.stopped = item->end.stopped;
         item->end.end.log_tail = item->end.log_tail;
         return store_end_attempt(l->store, item->trial, item->attempt, &item->end.end, err);
     case LEDGER_NOTICE:

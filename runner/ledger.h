@@ -81,7 +81,7 @@ struct ledger_item {
         struct {
             struct store_end end;    // the strings of which are these:
             char *reason, *log_tail; // may be NULL
-            char *message;           // may be NULL
+            char *message, *stopped; // may be NULL
         } end;
         char *notice;
     };

@@ -115,6 +115,7 @@ struct run_event {
     int64_t trial;
     int attempt, epoch;
     const char *label, *reason, *message; // may be NULL
+    const char *stopped; // RUN_TRIAL_ENDED, complete: why before the last epoch asked for; NULL
     enum trial_status status;
     const struct wire_record *record; // RUN_EPOCH: the whole record
     double seconds;                   // RUN_TRIAL_ENDED: in this run

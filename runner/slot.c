@@ -19,6 +19,7 @@ void slot_init(struct slot *slot, struct run *run, int index) {
 
 static void clear_attempt(struct slot *slot) {
     struct slot_attempt *a = &slot->attempt;
+    free(a->stopped);
     free(a->failed_reason);
     free(a->failed_message);
     free(a->differs);
@@ -153,6 +154,7 @@ static struct attempt_outcome outcome_of(const struct slot *slot, const struct l
                                     .signal = a->end.signal,
                                     .spawn_failure = a->spawn_failure,
                                     .done_event = a->done_event,
+                                    .stopped = a->stopped,
                                     .failed_reason = a->failed_reason,
                                     .failed_message = a->failed_message,
                                     .differs = a->differs,
@@ -162,6 +164,13 @@ static struct attempt_outcome outcome_of(const struct slot *slot, const struct l
                                     .epochs_done = item->close.epochs_done,
                                     .epoch_last = item->close.epoch_last,
                                     .epochs = slot->job.epochs};
+}
+
+/* Why the trial is complete although it has fewer epochs than were asked for; NULL when it has not. */
+static const char *stopped_early(const struct slot *slot, int epochs_done) {
+    bool all = slot->job.epochs > 0 && epochs_done >= slot->job.epochs;
+    bool complete = slot->attempt.verdict.status == TRIAL_COMPLETE;
+    return complete && !all ? slot->attempt.stopped : NULL;
 }
 
 /* All rows of the attempt are committed: judges, and commits the verdict. */
@@ -181,6 +190,10 @@ static void ack_close(struct slot *slot, const struct ledger_item *item) {
         (struct store_end){.status = v->status == TRIAL_PENDING ? TRIAL_PAUSED : v->status,
                            .exit_status = a->end.exit_status,
                            .signal = a->end.signal};
+    const char *stopped = stopped_early(slot, item->close.epochs_done);
+    if (stopped != NULL) {
+        end->end.stopped = mem_strdup(stopped);
+    }
     if (v->reason != NULL) {
         end->end.reason = mem_strdup(v->reason);
         end->end.message = mem_strdup(v->message);
@@ -204,6 +217,7 @@ static void conclude(struct slot *slot, enum trial_status status) {
     event.status = status;
     event.reason = v->reason;
     event.message = v->message[0] == '\0' ? NULL : v->message;
+    event.stopped = status == TRIAL_COMPLETE ? stopped_early(slot, slot->epochs_best) : NULL;
     event.epoch = run->slot_views[slot->index].epoch;
     event.seconds = seconds;
     run_emit(run, &event);

@@ -37,7 +37,8 @@ struct slot_attempt {
     bool deterministic; // the trainer promised to give the same bits again
     bool done_event, asked, killed;
     char *failed_reason, *failed_message, *differs, *spawn_failure; // owned; NULL
-    struct worker_end end;                                          // its tail is owned here
+    char *stopped;         // owned: why it ended before its last epoch; NULL
+    struct worker_end end; // its tail is owned here
     int queued_rows;
     size_t queued_bytes;
     bool paused; // reading is

@@ -50,8 +50,18 @@ static void on_start(struct slot *slot, const struct cJSON *event) {
     ledger_push(slot->run->ledger, item);
 }
 
+enum { REASON_MAX = 63 };
+
+static void on_done(struct slot *slot, const struct cJSON *event) {
+    struct slot_attempt *a = &slot->attempt;
+    a->done_event = true;
+    if (a->stopped == NULL) { // the first counts
+        a->stopped = plain_text(json_get(event, "stopped"), REASON_MAX);
+    }
+}
+
 static void on_failed(struct slot *slot, const struct cJSON *event) {
-    enum { REASON_MAX = 63, MESSAGE_MAX = 400 };
+    enum { MESSAGE_MAX = 400 };
     struct slot_attempt *a = &slot->attempt;
     if (a->failed_reason == NULL) { // the first counts
         char *reason = plain_text(json_get(event, "reason"), REASON_MAX);
@@ -64,7 +74,7 @@ static void on_event(struct slot *slot, const struct wire_record *line) {
     if (strcmp(line->event, "start") == 0) {
         on_start(slot, line->object);
     } else if (strcmp(line->event, "done") == 0) {
-        slot->attempt.done_event = true;
+        on_done(slot, line->object);
     } else if (strcmp(line->event, "failed") == 0) {
         on_failed(slot, line->object);
     } // all others are in the log

@@ -26,7 +26,11 @@ static bool is_complete(const struct attempt_outcome *o) {
     if (o->exit_status != 0 || !is_contiguous(o)) {
         return false;
     }
-    return o->epochs > 0 ? o->epochs_done >= o->epochs : o->done_event || !o->stopping;
+    if (o->epochs > 0) {
+        bool ended_early = o->done_event && o->stopped != NULL && o->epochs_done > 0;
+        return o->epochs_done >= o->epochs || ended_early;
+    }
+    return o->done_event || !o->stopping;
 }
 
 /* Nothing that a second attempt would do differently. */

@@ -12,7 +12,8 @@
  *      fails when it exceeds `retries`.  So a trial that gets on is retried for ever, one that does not
  *      is tried retries + 1 times.
  *   3. The attempt is committed before its worker is spawned.
- *   4. A complete trial has every epoch from 1 to its last, and at least as many as were asked for.
+ *   4. A complete trial has every epoch from 1 to its last, and at least as many as were asked for, unless
+ *      its trainer said that it is done before.
  *
  * This module decides and does no I/O: every path is tested without a process. */
 #ifndef RUNNER_TRIAL_H
@@ -28,6 +29,7 @@ struct attempt_outcome {
     int signal;
     const char *spawn_failure;  // why it was never started; NULL
     bool done_event;            // {"event": "done"}
+    const char *stopped;        // of {"event": "done", "stopped": ...}; NULL
     const char *failed_reason;  // of {"event": "failed"}; NULL
     const char *failed_message; // NULL
     const char *differs;        // an epoch came out with other bits: which, and both values; NULL
@@ -50,6 +52,7 @@ struct trial_verdict {
  *     an epoch came out with other bits             FAILED    "nondeterministic"
  *     the trainer said "failed"                     FAILED    its reason
  *     status 0, epochs known, 1..epochs are there   COMPLETE
+ *     status 0, "done" and "stopped", 1..last are   COMPLETE  (where epochs are known: one at least)
  *     status 0, epochs not known, 1..last are there COMPLETE  (when asked to stop: with "done" alone)
  *     asked to stop                                 PAUSED    "interrupted"
  *     status 85                                     PENDING   "saved"

@@ -172,6 +172,7 @@ static void every_event_for_programs_is_one_object_a_line(void **state) {
                                         .reason = "exit",
                                         .message = "it \"died\"",
                                         .status = TRIAL_FAILED,
+                                        .stopped = kind == RUN_TRIAL_ENDED ? "patience" : NULL,
                                         .record = kind == RUN_EPOCH ? &record : NULL};
         struct buf out = {0};
         bool told = live_json(&out, &event, &view);
@@ -190,6 +191,8 @@ static void every_event_for_programs_is_one_object_a_line(void **state) {
             assert_string_equal(json_text(json_get(json_root(doc), "message")), "it \"died\"");
             json_free(doc);
         }
+        assert_int_equal(strstr(buf_text(&out), ", \"stopped\": \"patience\"") != NULL,
+                         kind == RUN_TRIAL_ENDED);
         if (kind == RUN_EPOCH) {
             assert_non_null(strstr(buf_text(&out),
                                    "\"epoch\": 3, \"metrics\": {\"val_loss\": "

@@ -27,16 +27,19 @@ static void expect_plan(struct store_planned planned, int64_t trial, enum store_
 
 /* What a preview says of the point "a", without writing. */
 static struct store_planned preview(struct fixture *f, int64_t epochs) {
+    char *config = epochs == 0 ? mem_strdup("{\"key\":\"a\"}") // as point() makes it
+                               : mem_printf("{\"epochs\":%lld,\"key\":\"a\"}", (long long)epochs);
     struct store_point p = {.key = "a0000000000000000000000000000000",
                             .label = "adam",
                             .params = ADAM,
-                            .config = "{}",
+                            .config = config,
                             .epochs = epochs};
     struct store_planned planned = {0};
     char *before = mem_strdup(shell(f, "SELECT * FROM trial;"));
     expect_ok(f, store_preview_point(f->store, &p, &planned, &f->err));
     expect_shell(f, "SELECT * FROM trial;", before);
     free(before);
+    free(config);
     return planned;
 }
 
@@ -101,6 +104,76 @@ static void asking_for_fewer_epochs_than_done_changes_nothing(void **state) {
     expect_plan(plan_again(f, 2), 1, PLAN_DONE, 3);
     expect_shell(f, "SELECT status, epochs, epochs_done, config FROM trials;",
                  "complete|3|3|{\"epochs\":3,\"key\":\"a\"}\n");
+}
+
+/* As run_complete(), of 3 epochs, by a trainer that said that it is enough. */
+static void run_stopped(struct fixture *f, int number) {
+    attempt(f, 1, number);
+    for (int e = 1; e <= 3; e++) {
+        (void)put_epoch(f, 1, number, e, "val_accuracy 0.5", true, &(enum store_epoch_result){0});
+    }
+    const struct store_end ended = {
+        .status = TRIAL_COMPLETE, .exit_status = 0, .stopped = "patience"};
+    begin(f);
+    expect_ok(f, store_end_attempt(f->store, 1, number, &ended, &f->err));
+    commit(f);
+}
+
+static void a_trial_that_stopped_early_is_done(void **state) {
+    struct fixture *f = *state;
+    (void)plan_again(f, 5);
+    run_stopped(f, 1);
+    expect_shell(f, "SELECT status, epochs_done, epochs, stopped FROM trials;",
+                 "complete|3|5|patience\n");
+    expect_plan(plan_again(f, 5), 1, PLAN_DONE, 3);
+    expect_plan(plan_again(f, 4), 1, PLAN_DONE, 3); // fewer than at that time
+    expect_plan(plan_again(f, 2), 1, PLAN_DONE, 3);
+    expect_shell(f, "SELECT status, epochs, stopped FROM trials;", "complete|5|patience\n");
+}
+
+static void one_that_stopped_early_goes_on_for_more_epochs(void **state) {
+    struct fixture *f = *state;
+    (void)plan_again(f, 5);
+    run_stopped(f, 1);
+    expect_plan(plan_again(f, 6), 1, PLAN_EXTEND, 3);
+    expect_shell(f, "SELECT status, epochs, stopped FROM trials;", "pending|6|NULL\n");
+    expect_plan(plan_again(f, 6), 1, PLAN_EXTEND, 3); // it has not been started since
+    attempt(f, 1, 2);
+    expect_shell(f, "SELECT status, stopped FROM trials;", "running|NULL\n");
+    end(f, 1, 2, TRIAL_COMPLETE, NULL); // this time it did not say so
+    expect_shell(f, "SELECT status, stopped FROM trials;", "complete|NULL\n");
+}
+
+/* The key is what the trainer's check calls the same training; the config can still have another `stop`. */
+static void one_that_stopped_early_is_asked_again_when_its_config_changed(void **state) {
+    struct fixture *f = *state;
+    static const char *const configs[] = {"{\"epochs\":5,\"stop\":{\"patience\":2}}",
+                                          "{\"epochs\":4,\"stop\":{\"patience\":2}}",
+                                          "{\"epochs\":4,\"stop\":{\"patience\":3}}"};
+    static const enum store_plan plans[] = {PLAN_DONE, PLAN_DONE, PLAN_EXTEND};
+    struct store_point point = {.key = "a0000000000000000000000000000000",
+                                .ordinal = 1,
+                                .label = "adam",
+                                .params = "{}",
+                                .config = configs[0],
+                                .replicate = 1,
+                                .seed = 1,
+                                .epochs = 5};
+    struct store_planned planned;
+    int64_t id = sweep(f, "s", "[]", "val_accuracy", true);
+    expect_ok(f, store_put_point(f->store, id, &point, &planned, &f->err));
+    end_plan(f, id);
+    run_stopped(f, 1);
+    for (int i = 0; i < 3; i++) {
+        point.config = configs[i];
+        point.epochs = i == 0 ? 5 : 4;
+        expect_ok(f, store_preview_point(f->store, &point, &planned, &f->err));
+        assert_int_equal(planned.plan, plans[i]);
+        id = sweep(f, "s", "[]", "val_accuracy", true);
+        expect_ok(f, store_put_point(f->store, id, &point, &planned, &f->err));
+        end_plan(f, id);
+        assert_int_equal(planned.plan, plans[i]);
+    }
 }
 
 static void an_interrupted_trial_continues(void **state) {
@@ -365,6 +438,9 @@ int main(void) {
         WITH_STORE(points_are_new_once_and_keep_their_trial),
         WITH_STORE(a_complete_trial_is_done),
         WITH_STORE(asking_for_more_epochs_extends),
+        WITH_STORE(a_trial_that_stopped_early_is_done),
+        WITH_STORE(one_that_stopped_early_goes_on_for_more_epochs),
+        WITH_STORE(one_that_stopped_early_is_asked_again_when_its_config_changed),
         WITH_STORE(asking_for_fewer_epochs_again_completes),
         WITH_STORE(asking_for_fewer_epochs_than_done_changes_nothing),
         WITH_STORE(an_interrupted_trial_continues),

@@ -60,7 +60,7 @@ static void columns_are_the_documented_ones_in_their_order(void **state) {
     (void)grid(f);
     expect_columns(f, "trials",
                    "sweep trial key label status replicate seed params config attempts epochs_done "
-                   "epochs best_value best_epoch last_value seconds error");
+                   "epochs best_value best_epoch last_value seconds error stopped");
     expect_columns(f, "curves", "sweep trial epoch metric value");
     expect_columns(f, "epochs", "sweep trial epoch attempt seconds samples_per_second at");
     expect_columns(f, "leaderboard",
@@ -81,10 +81,10 @@ static void trials_has_all_of_a_trial(void **state) {
     expect_shell(f, "SELECT * FROM trials WHERE trial IN (2, 5);",
                  "g|2|20000000000000000000000000000000|sgd lr=0.1|complete|2|2|"
                  "{\"optimizer\":{\"name\":\"sgd\",\"lr\":0.1}}|{\"epochs\":2,\"key\":\"2\"}|"
-                 "1|2|2|0.7|1|0.6|3.0|NULL\n"
+                 "1|2|2|0.7|1|0.6|3.0|NULL|NULL\n"
                  "g|5|50000000000000000000000000000000|rmsprop|failed|1|1|"
                  "{\"optimizer\":\"rmsprop\"}|{\"epochs\":2,\"key\":\"5\"}|"
-                 "2|1|2|0.99|1|0.99|1.5|message of attempt 2\n");
+                 "2|1|2|0.99|1|0.99|1.5|message of attempt 2|NULL\n");
 }
 
 static void a_trial_that_has_not_started_is_listed(void **state) {

@@ -340,6 +340,20 @@ static void too_few_epochs_are_not_complete(void **state) {
     assert_string_equal(f->last_reason, "incomplete");
 }
 
+static void a_trainer_that_stops_early_completes(void **state) {
+    struct fixture *f = *state;
+    write_trainer("echo '{\"epoch\": 1, \"val_accuracy\": 0.5}'\n"
+                  "echo '{\"event\": \"done\", \"stopped\": \"pat\\u001bience\"}'");
+    run(f, one, 1, "never");
+    assert_int_equal(f->last_status, TRIAL_COMPLETE);
+    assert_int_equal(f->trial_started, 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM trials WHERE status = 'complete' AND epochs = 2"
+                            " AND epochs_done = 1 AND stopped = 'pat ience'"),
+                     1);     // no escape for the terminal
+    run(f, one, 1, "never"); // nothing is left to do
+    assert_int_equal(ask(f, "SELECT count(*) FROM attempt"), 1);
+}
+
 static void a_skipped_epoch_fails_at_once(void **state) {
     struct fixture *f = *state;
     write_trainer("for e in 1 3; do echo \"{\\\"epoch\\\": $e, \\\"val_accuracy\\\": 0.5}\"; done");
@@ -740,6 +754,7 @@ int main(void) {
         CASE(other_values_every_time_are_no_progress_either),
         CASE(saved_means_call_again),
         CASE(too_few_epochs_are_not_complete),
+        CASE(a_trainer_that_stops_early_completes),
         CASE(a_skipped_epoch_fails_at_once),
         CASE(without_a_count_of_epochs_status_zero_completes),
         CASE(a_trainer_that_says_failed_is_not_called_again),

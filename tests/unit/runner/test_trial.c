@@ -50,6 +50,31 @@ static const struct row rows[] = {
      {.stopping = true, ROWS(2, 2, 3)},
      TRIAL_PAUSED,
      "interrupted"},
+    // its trainer ended it before
+    {"stopped early",
+     {.done_event = true, .stopped = "patience", ROWS(2, 2, 3)},
+     TRIAL_COMPLETE,
+     NULL},
+    {"stopped early, as it was asked to stop",
+     {.done_event = true, .stopped = "time", .stopping = true, ROWS(2, 2, 3)},
+     TRIAL_COMPLETE,
+     NULL},
+    {"stopped early, one skipped",
+     {.done_event = true, .stopped = "patience", ROWS(1, 3, 4)},
+     TRIAL_FAILED,
+     "missing epochs"},
+    {"stopped early, without an epoch",
+     {.done_event = true, .stopped = "patience", ROWS(0, 0, 3)},
+     TRIAL_PENDING,
+     "incomplete"},
+    {"stopped early, then status 1",
+     {.done_event = true, .stopped = "patience", .exit_status = 1, ROWS(2, 2, 3)},
+     TRIAL_PENDING,
+     "exit"},
+    {"stopped early, then killed",
+     {.done_event = true, .stopped = "patience", DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     TRIAL_PENDING,
+     "signal"},
     // epochs are not known
     {"any number", {ROWS(7, 7, 0)}, TRIAL_COMPLETE, NULL},
     {"any number, none", {ROWS(0, 0, 0)}, TRIAL_COMPLETE, NULL},
@@ -146,7 +171,8 @@ static bool combination(int n, struct attempt_outcome *o) {
     o->failed_reason = n >> 4 & 1 ? "diverged" : NULL;
     o->differs = n >> 5 & 1 ? "epoch 2: loss" : NULL;
     o->spawn_failure = n >> 6 & 1 && o->exit_status < 0 ? "fork" : NULL;
-    return n < 1 << 7;
+    o->stopped = n >> 7 & 1 ? "patience" : NULL;
+    return n < 1 << 8;
 }
 
 static void a_complete_trial_has_all_its_epochs_and_ended_well(void **state) {
@@ -161,7 +187,8 @@ static void a_complete_trial_has_all_its_epochs_and_ended_well(void **state) {
             complete++;
             assert_int_equal(o.exit_status, 0);
             assert_int_equal(o.epochs_done, o.epoch_last);
-            assert_true(o.epochs_done >= o.epochs);
+            assert_true(o.epochs_done >= o.epochs ||
+                        (o.done_event && o.stopped != NULL && o.epochs_done > 0));
             assert_null(o.differs);
             assert_null(o.failed_reason);
             assert_null(verdict.reason);
