@@ -11,6 +11,9 @@
  *     parity_driver tensors CONFIG C H W CLASSES   nothing   ->  names and shapes as a line of JSON, values
  *     parity_driver train CONFIG C H W CLASSES BATCH STEPS   as parity_net.c says
  *     parity_driver order CONFIG COUNT EPOCH       nothing              ->  the order of an epoch's images
+ *     parity_driver augment CONFIG N C H W         x (N, C, H, W)  ->  what was drawn (N, 10), x changed
+ *     parity_driver shares CONFIG COUNT            nothing              ->  the shares of mixup of so many
+ *                                                                          batches
  *
  * CONFIG is a trial's config as JSON text, read by the trainer's own reader; arrays are float32 of this
  * machine, rates and gains float64.  The gradients of optimizer are clipped as in training.  N is a multiple of
@@ -134,6 +137,10 @@ int main(int argc, char **argv) {
         parity_train(&config, argv + 2);
     } else if (strcmp(mode, "order") == 0 && argc == 5) {
         parity_order(&config, argv + 2);
+    } else if (strcmp(mode, "augment") == 0 && argc == 7) {
+        parity_augment(&config, argv + 2);
+    } else if (strcmp(mode, "shares") == 0 && argc == 4) {
+        parity_shares(&config, argv + 2);
     } else {
         parity_fail("unknown mode, or counts are missing");
     }

@@ -29,4 +29,13 @@ void parity_train(const struct config *config, char **argv);
 /* argv: CONFIG COUNT EPOCH */
 void parity_order(const struct config *config, char **argv);
 
+/* ---- parity_augment.c ---- */
+
+enum { PARITY_DRAW_LEN = 10 };
+
+/* argv: CONFIG N C H W */
+void parity_augment(const struct config *config, char **argv);
+/* argv: CONFIG COUNT */
+void parity_shares(const struct config *config, char **argv);
+
 #endif
