@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from parity_common import drive, error, note, spelled
-from parity_rules import kolmogorov_smirnov
+from parity_inits import kolmogorov_smirnov
 
 N = 64
 DRAWN = ("down", "right", "flip", "angle", "contrast", "brightness", "cut_top", "cut_left", "pair", "share")
