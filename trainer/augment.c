@@ -161,19 +161,22 @@ static void draw_angles(const struct augment *augment, int n, const struct place
     }
 }
 
+/* Of brightness and contrast. */
+static double draw_factor(struct rng *rng, double most) {
+    return between(rng, fmax(0, 1 - most), 1 + most);
+}
+
 static void draw_brightness(const struct augment *augment, int n, const struct place *place) {
     struct rng rng = stream(place, AUGMENT_BRIGHTNESS);
-    const double most = augment->spec.brightness;
     for (int i = 0; i < n; i++) {
-        augment->draws[i].brightness = between(&rng, fmax(0, 1 - most), 1 + most);
+        augment->draws[i].brightness = draw_factor(&rng, augment->spec.brightness);
     }
 }
 
 static void draw_contrast(const struct augment *augment, int n, const struct place *place) {
     struct rng rng = stream(place, AUGMENT_CONTRAST);
-    const double most = augment->spec.contrast;
     for (int i = 0; i < n; i++) {
-        augment->draws[i].contrast = between(&rng, fmax(0, 1 - most), 1 + most);
+        augment->draws[i].contrast = draw_factor(&rng, augment->spec.contrast);
     }
 }
 
@@ -243,9 +246,8 @@ static void flip(float *x, struct shape shape) {
     }
 }
 
-static void rotate(const struct augment *augment, float *x, double angle) {
+static void rotate(const struct augment *augment, float *x, double cosine, double sine) {
     const int H = augment->shape.H, W = augment->shape.W;
-    const double radians = angle * (M_PI / 180), cosine = cos(radians), sine = sin(radians);
     for (int r = 0; r < H; r++) {
         memcpy(augment->framed + (ptrdiff_t)(r + 1) * (W + 3) + 1, x + (ptrdiff_t)r * W,
                (size_t)W * sizeof *x);
@@ -306,6 +308,8 @@ static void change_shape(const struct augment *augment, float *x, const struct a
     const struct augment_spec *spec = &augment->spec;
     const struct shape shape = augment->shape;
     const ptrdiff_t plane = (ptrdiff_t)shape.H * shape.W;
+    const double radians = draw->angle * (M_PI / 180);
+    const double cosine = cos(radians), sine = sin(radians); // for all channels
     for (int c = 0; c < shape.C; c++) {
         if (spec->crop > 0) {
             move(x + c * plane, shape, draw->down, draw->right);
@@ -314,7 +318,7 @@ static void change_shape(const struct augment *augment, float *x, const struct a
             flip(x + c * plane, shape);
         }
         if (spec->rotation > 0) {
-            rotate(augment, x + c * plane, draw->angle);
+            rotate(augment, x + c * plane, cosine, sine);
         }
     }
 }
