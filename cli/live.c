@@ -146,12 +146,26 @@ static void put_cut(struct buf *out, const char *text, int width) {
     }
 }
 
-int live_picture(struct buf *out, const struct run_view *view, int width) {
+/* The slots that have a line: all, or so many that a line for the rest and the cursor's own fit, too.  One
+ * line stays free: cleared from its first line on, a terminal may keep a copy of what it showed. */
+static int slots_shown(const struct run_view *view, int height) {
+    int room = height - 3 < SLOTS_SHOWN_MAX ? height - 3 : SLOTS_SHOWN_MAX;
+    if (view->slot_count <= room) {
+        return view->slot_count;
+    }
+    return room > 1 ? room - 1 : 0;
+}
+
+int live_picture(struct buf *out, const struct run_view *view, int width, int height) {
     struct buf picture = {0};
     put_head(&picture, view, width);
-    int lines = 1, label = label_width(view);
-    for (int s = 0; s < view->slot_count && s < SLOTS_SHOWN_MAX; s++, lines++) {
+    int lines = 1, label = label_width(view), shown = slots_shown(view, height);
+    for (int s = 0; s < shown; s++, lines++) {
         put_slot(&picture, s, &view->slots[s], view->sweep->metric, label);
+    }
+    if (shown < view->slot_count && height > 3) {
+        buf_printf(&picture, "  ... %d more workers\n", view->slot_count - shown);
+        lines++;
     }
     put_cut(out, buf_text(&picture), width);
     buf_release(&picture);
@@ -160,7 +174,7 @@ int live_picture(struct buf *out, const struct run_view *view, int width) {
 
 static void draw(struct live *live, const struct run_view *view) {
     struct buf picture = {0};
-    int lines = live_picture(&picture, view, term_width(stderr));
+    int lines = live_picture(&picture, view, term_width(stderr), term_height(stderr));
     erase(live);
     (void)fputs(buf_text(&picture), stderr); // a terminal that is gone is told by SIGHUP
     live->drawn = lines;

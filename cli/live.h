@@ -27,8 +27,9 @@ struct live {
 /* The run_observer_fn; `context` is a struct live. */
 void live_observe(void *context, const struct run_event *event, const struct run_view *view);
 
-/* The picture: the bar and a line a slot, each cut at `width` columns.  Returns the number of lines. */
-int live_picture(struct buf *out, const struct run_view *view, int width);
+/* The picture: the bar and a line a slot, each cut at `width` columns, and two fewer than `height` at
+ * most, as what has left the screen cannot be drawn again.  Returns the number of lines. */
+int live_picture(struct buf *out, const struct run_view *view, int width, int height);
 
 /* The event as a line of JSON; false, and nothing, for those that programs are not told of. */
 bool live_json(struct buf *out, const struct run_event *event, const struct run_view *view);

@@ -58,6 +58,14 @@ int term_width(FILE *stream) {
     return 80;
 }
 
+int term_height(FILE *stream) {
+    struct winsize size;
+    if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
+        return size.ws_row;
+    }
+    return 24;
+}
+
 const char *term_duration(char out[32], double seconds) {
     if (!(seconds >= 0) || seconds > 1e9) {
         return strcpy(out, "?");

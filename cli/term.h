@@ -16,7 +16,8 @@ const char *term_style(FILE *stream, enum term_style style);
 /* true when something may be redrawn on `stream`: a terminal, not dumb, and not under CI=true */
 bool term_animates(FILE *stream);
 
-int term_width(FILE *stream); // columns; 80 where unknown
+int term_width(FILE *stream);  // columns; 80 where unknown
+int term_height(FILE *stream); // rows; 24 where unknown
 
 /* "0:58", "1:02:03"; "?" for NaN or a negative number.  `out` holds 32 bytes. */
 const char *term_duration(char out[32], double seconds);

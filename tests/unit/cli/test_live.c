@@ -52,7 +52,7 @@ static struct run_view view_of(int64_t complete, int64_t failed) {
 
 static void expect_picture(const struct run_view *view, int width, const char *expected) {
     struct buf out = {0};
-    int lines = live_picture(&out, view, width), newlines = 0;
+    int lines = live_picture(&out, view, width, 24), newlines = 0;
     assert_string_equal(buf_text(&out), expected);
     for (const char *c = buf_text(&out); *c != '\0'; c++) {
         newlines += *c == '\n';
@@ -84,6 +84,37 @@ static void a_narrow_terminal_shortens_the_bar_and_no_figure(void **state) {
     expect_picture(&view, 66,
                    "  [===>   ]  37/75   2 running  1 failed   best 0.8500   ETA 0:58\n");
     expect_picture(&view, 64, "  37/75   2 running  1 failed   best 0.8500   ETA 0:58\n");
+}
+
+static void what_does_not_fit_on_the_screen_is_counted(void **state) {
+    (void)state;
+    enum { SLOTS = 40 };
+    struct run_slot_view many[SLOTS];
+    for (int i = 0; i < SLOTS; i++) {
+        many[i] = (struct run_slot_view){.busy = false, .samples_per_second = NAN};
+    }
+    struct run_view view = view_of(36, 1);
+    view.slots = many;
+    for (view.slot_count = 0; view.slot_count <= SLOTS; view.slot_count++) {
+        for (int height = 1; height < 60; height++) {
+            struct buf out = {0};
+            int lines = live_picture(&out, &view, 80, height), idle = 0, more = 0;
+            assert_true(lines < height - 1 || lines == 1); // the cursor stands in the line below
+            for (const char *at = buf_text(&out); (at = strstr(at, "idle")) != NULL; at++) {
+                idle++;
+            }
+            const char *rest = strstr(buf_text(&out), "... ");
+            if (rest != NULL) {
+                more = atoi(rest + 4);
+                assert_non_null(strstr(rest, " more workers\n"));
+            }
+            if (height > 3) {
+                assert_int_equal(idle + more, view.slot_count);
+                assert_true(more == 0 || more > 1); // one has a line instead
+            }
+            buf_release(&out);
+        }
+    }
 }
 
 static void it_tells_when_it_is_stopping_and_when_nothing_is_known(void **state) {
@@ -127,7 +158,7 @@ static void no_line_is_wider_than_the_terminal_colours_or_not(void **state) {
         assert_true(term_set_color(colours ? "always" : "never"));
         for (int width = 1; width < 120; width++) {
             struct buf out = {0};
-            (void)live_picture(&out, &view, width); // counted in another test
+            (void)live_picture(&out, &view, width, 24); // counted in another test
             const char *line = buf_text(&out);
             assert_int_equal(strstr(line, "\033[31m") != NULL, colours); // a failure is red
             for (; *line != '\0'; line += strcspn(line, "\n") + 1) {
@@ -146,8 +177,9 @@ static void an_escape_without_an_end_stays_within_its_label(void **state) {
     view.slots = &slot;
     view.slot_count = 1;
     struct buf out = {0}, again = {0};
-    assert_int_equal(live_picture(&out, &view, 80), 2); // under ASan nothing past the end is read
-    (void)live_picture(&again, &view, 80);              // compared below
+    assert_int_equal(live_picture(&out, &view, 80, 24),
+                     2);                       // under ASan nothing past the end is read
+    (void)live_picture(&again, &view, 80, 24); // compared below
     assert_string_equal(buf_text(&out), buf_text(&again));
     assert_int_equal(strlen(buf_text(&out)), out.len);
     buf_release(&out);
@@ -224,6 +256,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_picture_has_a_bar_and_a_line_a_slot),
         cmocka_unit_test(a_narrow_terminal_shortens_the_bar_and_no_figure),
+        cmocka_unit_test(what_does_not_fit_on_the_screen_is_counted),
         cmocka_unit_test(it_tells_when_it_is_stopping_and_when_nothing_is_known),
         cmocka_unit_test(no_line_is_wider_than_the_terminal_colours_or_not),
         cmocka_unit_test(an_escape_without_an_end_stays_within_its_label),
