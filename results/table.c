@@ -140,40 +140,36 @@ static int significant_in(const char *number) {
     return n;
 }
 
-/* "0.84" -> "0.8400" below "0.8466": zeros, as far as they stand for digits that were asked for. */
-static char *filled(const struct cell *cell, int decimals) {
-    struct buf out = {0};
-    int has = decimals_of(cell), digits = significant_in(cell->shown);
-    bool zero = digits == 0;
-    buf_puts(&out, cell->shown);
-    for (; has >= 0 && has < decimals && (zero || digits < cell->digits); has++, digits++) {
-        buf_puts(&out, has == 0 ? ".0" : "0");
-    }
-    return buf_detach(&out);
-}
-
-/* All cells as people see them: an array, row by row, with everything in it the caller's. */
-static char **shown_cells(const struct table *table) {
-    char **shown = mem_zalloc((size_t)table->cell_count + 1, sizeof *shown);
-    for (int c = 0; c < table->column_count; c++) {
-        int decimals = 0;
-        for (int i = c; i < table->cell_count; i += table->column_count) {
-            int d = decimals_of(&table->cells[i]);
-            decimals = d > decimals ? d : decimals;
-        }
-        for (int i = c; i < table->cell_count; i += table->column_count) {
-            const struct cell *cell = &table->cells[i];
-            shown[i] = cell->shown == NULL ? mem_strdup("-") : filled(cell, decimals);
-        }
-    }
-    return shown;
-}
-
-static void free_cells(char **shown, const struct table *table) {
+/* Of each column the most decimals that a cell has: an array, the caller's. */
+static int *column_decimals(const struct table *table) {
+    int *decimals = mem_zalloc((size_t)table->column_count, sizeof *decimals);
     for (int i = 0; i < table->cell_count; i++) {
-        free(shown[i]);
+        int *most = &decimals[i % table->column_count], d = decimals_of(&table->cells[i]);
+        *most = d > *most ? d : *most;
     }
-    free(shown);
+    return decimals;
+}
+
+/* A cell as people see it, until `scratch` is used again.  "0.84" becomes "0.8400" below "0.8466": zeros,
+ * as far as they stand for digits that were asked for. */
+static const char *shown_at(const struct table *table, int row, int column, const int *decimals,
+                            struct buf *scratch) {
+    const struct cell *cell = &table->cells[row * table->column_count + column];
+    if (cell->shown == NULL) {
+        return "-";
+    }
+    int has = decimals_of(cell);
+    if (has < 0 || has == decimals[column]) {
+        return cell->shown;
+    }
+    int digits = significant_in(cell->shown);
+    bool zero = digits == 0;
+    buf_clear(scratch);
+    buf_puts(scratch, cell->shown);
+    for (; has < decimals[column] && (zero || digits < cell->digits); has++, digits++) {
+        buf_puts(scratch, has == 0 ? ".0" : "0");
+    }
+    return buf_text(scratch);
 }
 
 static void pad(struct buf *out, int count) {
@@ -203,11 +199,12 @@ static void put_aligned(const struct table *table, struct buf *out, int column, 
 static void print_text(const struct table *table, struct buf *out) {
     int columns = table->column_count, rows = table_rows(table);
     int *width = mem_zalloc((size_t)columns, sizeof *width);
-    char **shown = shown_cells(table);
+    int *decimals = column_decimals(table);
+    struct buf scratch = {0};
     for (int c = 0; c < columns; c++) {
         width[c] = width_of(table->columns[c].name);
         for (int r = 0; r < rows; r++) {
-            int w = width_of(shown[r * columns + c]);
+            int w = width_of(shown_at(table, r, c, decimals, &scratch));
             width[c] = w > width[c] ? w : width[c];
         }
     }
@@ -217,11 +214,12 @@ static void print_text(const struct table *table, struct buf *out) {
     buf_putc(out, '\n');
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
-            put_aligned(table, out, c, width[c], shown[r * columns + c]);
+            put_aligned(table, out, c, width[c], shown_at(table, r, c, decimals, &scratch));
         }
         buf_putc(out, '\n');
     }
-    free_cells(shown, table);
+    buf_release(&scratch);
+    free(decimals);
     free(width);
 }
 
@@ -274,7 +272,8 @@ static void put_md(struct buf *out, const char *text) {
 }
 
 static void print_md(const struct table *table, struct buf *out) {
-    char **shown = shown_cells(table);
+    int *decimals = column_decimals(table);
+    struct buf scratch = {0};
     buf_putc(out, '|');
     for (int c = 0; c < table->column_count; c++) {
         put_md(out, table->columns[c].name);
@@ -287,11 +286,12 @@ static void print_md(const struct table *table, struct buf *out) {
     for (int r = 0; r < table_rows(table); r++) {
         buf_putc(out, '|');
         for (int c = 0; c < table->column_count; c++) {
-            put_md(out, shown[r * table->column_count + c]);
+            put_md(out, shown_at(table, r, c, decimals, &scratch));
         }
         buf_putc(out, '\n');
     }
-    free_cells(shown, table);
+    buf_release(&scratch);
+    free(decimals);
 }
 
 static void print_json(const struct table *table, struct buf *out) {
