@@ -139,6 +139,20 @@ static const struct cJSON *value_at(const struct cJSON *json, const char *path) 
     return json;
 }
 
+/* What is said of one key of a data set begins with it, "dataset.train: ...": takes it off the message and
+ * returns it, kept in `key`.  Else what is said is of the whole. */
+static const char *take_key(char key[64], const char **message) {
+    size_t len = strspn(*message, "abcdefghijklmnopqrstuvwxyz_.");
+    if (strncmp(*message, "dataset.", strlen("dataset.")) != 0 || len >= 64 ||
+        strncmp(*message + len, ": ", 2) != 0) {
+        return "dataset";
+    }
+    memcpy(key, *message, len);
+    key[len] = '\0';
+    *message += len + 2;
+    return key;
+}
+
 static int check_config(struct checker *checker, struct config *config, const struct cJSON *json,
                         config_complain_fn *complain, void *context) {
     if (config_parse(config, json, complain, context) != ERR_OK) {
@@ -149,7 +163,10 @@ static int check_config(struct checker *checker, struct config *config, const st
     if (path == NULL) {
         return ERR_OK;
     }
-    complain(context, &(struct config_complaint){path, err.msg, value_at(json, path)});
+    char key[64];
+    const char *message = err.msg;
+    path = strcmp(path, "dataset") == 0 ? take_key(key, &message) : path;
+    complain(context, &(struct config_complaint){path, message, value_at(json, path)});
     return ERR_RANGE;
 }
 

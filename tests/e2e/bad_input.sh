@@ -30,6 +30,8 @@ bad '1\.0e+30' '{"name": "x", '"$config"', "grid": {'"${axes%,}"'}}'
 bad 'bad.json:.*did you mean "lr"' '{"name": "x", '"$config"', "grid": {"optimizer": ["adam", {"name": "sgd", "lrr": 0.1}]}}'
 bad 'did you mean "adam"' '{"name": "x", '"$config"', "grid": {"optimizer": ["sgd", "adma"]}}'
 bad 'bad.json:.*lr' '{"name": "x", '"$config"', "grid": {"optimizer": [{"name": "sgd", "lr": -1}]}}'
+bad '^bad.json:2:[0-9]*: dataset.train: 70000 samples' '{"name": "x", '"$config"',
+"grid": {"dataset.train": [100, 70000]}}'
 bad 'bad.json:.*batch_size' '{"name": "x", '"$config"', "grid": {"batch_size": [64, 0.5]}}'
 bad 'kernel' '{"name": "x", '"$config"', "grid": {"model": [{"layers": [{"type": "conv2d", "channels": 4, "kernel": 40}, {"type": "flatten"}, {"type": "dense", "units": 10}]}]}}'
 bad 'too large' '{"name": "x", "config": {"dataset": "fashion-mnist", "epochs": 1, "batch_size": 60000}, "grid": {"model": [{"layers": [{"type": "conv2d", "channels": 512, "kernel": 3}, {"type": "flatten"}, {"type": "dense", "units": 10}]}]}}'
