@@ -207,6 +207,7 @@ static const struct table_key config_keys[] = {
     {.name = "model",
      .type = TABLE_CUSTOM,
      .offset = offsetof(struct config, model),
+     .table = &layer_table,
      .read = model_read},
     {.name = "optimizer",
      .type = TABLE_OBJECT,
@@ -282,7 +283,7 @@ static const struct table_key config_keys[] = {
      .offset = offsetof(struct config, inspect),
      .table = &inspect_table},
 };
-static const struct table config_table = {
+const struct table config_table = {
     .what = "config", .keys = config_keys, .key_count = COUNT(config_keys)};
 
 /* ---- parsing ---- */

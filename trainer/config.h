@@ -64,6 +64,9 @@ struct config {
     char key[HASH_HEX_LEN + 1]; // hash of `canonical`
 };
 
+/* The whole config: from its rows all others are reached. */
+extern const struct table config_table;
+
 /* Reads a config.  Every complaint goes to `complain`; ERR_RANGE when there was one, and `config` may
  * then only be released. */
 int config_parse(struct config *config, const struct cJSON *json, config_complain_fn *complain,

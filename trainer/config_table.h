@@ -69,7 +69,7 @@ struct table_key {
     unsigned flags;
     double value;              // the default of a number or boolean
     const char *text;          // the default of a text
-    const struct table *table; // TABLE_OBJECT
+    const struct table *table; // TABLE_OBJECT; TABLE_CUSTOM: of its parts
     table_read_fn *read;       // TABLE_CUSTOM
 };
 

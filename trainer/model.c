@@ -196,7 +196,7 @@ static const struct table_key layer_keys[] = {
      .value = 0.5},
 };
 
-static const struct table layer_table = {
+const struct table layer_table = {
     .what = "layer",
     .name_key = "type",
     .kinds = layer_names,

@@ -61,6 +61,7 @@ struct model_choices {
 };
 
 extern const struct table activation_table, init_table, loss_table;
+extern const struct table layer_table; // of an item of "layers"
 
 /* The config's member "model", as table_read_fn; `out` is a struct model_spec. */
 struct cJSON *model_read(struct table_reader *reader, const struct cJSON *json, void *out);

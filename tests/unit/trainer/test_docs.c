@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "trainer/augment.h"
+#include "trainer/model.h"
 #include "trainer/optim.h"
 #include "trainer/spec.h"
 
@@ -51,6 +52,7 @@ static void every_rule_is_on_the_pages(void **state) {
         expect_names(page, mark, schedule_names, SCHEDULE_COUNT);
         expect_names(page, mark, activation_names, ACTIVATION_COUNT);
         expect_names(page, mark, init_names, INIT_COUNT);
+        expect_names(page, mark, model_names, MODEL_NAMED_COUNT);
         expect_names(page, mark, loss_names, LOSS_COUNT);
     }
 }
