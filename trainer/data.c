@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "trainer/idx.h"
+#include "trainer/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ struct header {
     uint32_t train, test; // samples
     uint32_t C, H, W;
     uint32_t reserved;
-    struct idx_stamp source[PARTS];
+    struct file_stamp source[PARTS];
     uint64_t offset[PARTS], len[PARTS];
     char content[HASH_HEX_LEN]; // of shape, images and labels
     char check[HASH_HEX_LEN];   // of this header with zeros here
@@ -45,8 +46,8 @@ static const char MAGIC[16] = "besom-images 2\n";
 /* ---- the four files ---- */
 
 struct sources {
-    char *path[PARTS];          // owned
-    struct idx_stamp id[PARTS]; // when it is the same, so is the content
+    char *path[PARTS];           // owned
+    struct file_stamp id[PARTS]; // when it is the same, so is the content
 };
 
 static void sources_release(struct sources *s) {
@@ -60,7 +61,7 @@ static int find_source(struct sources *s, int part, const char *name, const char
     static const char *const endings[] = {"", ".gz"};
     for (int e = 0; e < 2; e++) {
         char *path = mem_printf("%s/%s%s", dir, file_names[part], endings[e]);
-        int rc = idx_stat(path, &s->id[part], err);
+        int rc = file_stamp_of(path, &s->id[part], err);
         if (rc == ERR_OK) {
             s->path[part] = path;
             return ERR_OK;

@@ -1,196 +1,12 @@
-/* trainer/idx.c - decoding, by inflate() and not by gzread(): that one takes garbage behind the data
- * for the end of the file, and a file that is not gzip for plain data. */
 #include "trainer/idx.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "trainer/stream.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
-enum {
-    CHUNK = 1 << 16,
-    MAGIC_LEN = 4,
-    TYPE_UBYTE = 8,
-    GZIP_WINDOW = 15 + 16, // the largest window, and a gzip header instead of zlib's
-    DEFLATE_RATIO_MAX = 1032,
-};
-
-/* A file as the bytes it stands for. */
-struct stream {
-    const char *path;
-    int fd;
-    bool gzip;
-    bool member_done; // the gzip member ended, and no other has begun
-    bool at_end;      // the file is read to its end
-    z_stream z;       // its next_in, avail_in is what was read and not yet used, also without gzip
-    uint8_t chunk[CHUNK];
-};
-
-/* ---- bytes of a file ---- */
-
-/* Makes avail_in positive unless the file is at its end. */
-static int refill(struct stream *s, struct err *err) {
-    while (s->z.avail_in == 0 && !s->at_end) {
-        ssize_t n = read(s->fd, s->chunk, CHUNK);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_io(err, errno, "read %s", s->path);
-        }
-        s->at_end = n == 0;
-        s->z.next_in = s->chunk;
-        s->z.avail_in = (uInt)n;
-    }
-    return ERR_OK;
-}
-
-static size_t take_plain(struct stream *s, uint8_t *out, size_t len) {
-    size_t n = len < s->z.avail_in ? len : s->z.avail_in;
-    memcpy(out, s->z.next_in, n);
-    s->z.next_in += n;
-    s->z.avail_in -= (uInt)n;
-    return n;
-}
-
-/* Adds what one call of inflate() yields to *got. */
-static int inflate_some(struct stream *s, uint8_t *out, size_t len, size_t *got, struct err *err) {
-    if (s->member_done &&
-        s->z.avail_in > 0) {       // a further member, or bytes that do not belong there
-        (void)inflateReset(&s->z); // fails only for a broken state
-        s->member_done = false;
-    }
-    uInt room = len < UINT_MAX ? (uInt)len : UINT_MAX;
-    s->z.next_out = out;
-    s->z.avail_out = room;
-    int rc = inflate(&s->z, Z_NO_FLUSH);
-    *got += room - s->z.avail_out;
-    if (rc == Z_STREAM_END) {
-        s->member_done = true;
-        return ERR_OK;
-    }
-    if (rc == Z_OK || rc == Z_BUF_ERROR) { // the second: nothing to do without more input
-        return ERR_OK;
-    }
-    return err_set(err, ERR_PARSE, "%s: damaged gzip data: %s", s->path,
-                   s->z.msg != NULL ? s->z.msg : "cannot be decoded");
-}
-
-/* Reads up to `len` bytes; *got is less only at the end.  A file cut in the middle of a gzip member is
- * an error, so that *got == 0 says that there is no more. */
-static int stream_read(struct stream *s, uint8_t *out, size_t len, size_t *got, struct err *err) {
-    size_t have = 0;
-    while (have < len) {
-        int rc = refill(s, err);
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        bool dry = s->z.avail_in == 0; // inflate() may still hold output
-        size_t before = have;
-        if (s->gzip && !(dry && s->member_done)) {
-            rc = inflate_some(s, out + have, len - have, &have, err);
-        } else if (!s->gzip) {
-            have += take_plain(s, out + have, len - have);
-        }
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        if (dry && have == before) {
-            if (s->gzip && !s->member_done) {
-                return err_set(err, ERR_PARSE, "%s: truncated: the gzip data has no end", s->path);
-            }
-            break;
-        }
-    }
-    *got = have;
-    return ERR_OK;
-}
-
-static int read_exactly(struct stream *s, uint8_t *out, size_t len, const char *what,
-                        struct err *err) {
-    size_t got = 0;
-    int rc = stream_read(s, out, len, &got, err);
-    if (rc == ERR_OK && got < len) {
-        rc = err_set(err, ERR_PARSE, "%s: truncated: %s has %zu of %zu bytes", s->path, what, got,
-                     len);
-    }
-    return rc;
-}
-
-/* ---- opening ---- */
-
-static int stamp_of(const struct stat *st, const char *path, struct idx_stamp *stamp,
-                    struct err *err) {
-    if (!S_ISREG(st->st_mode)) {
-        return err_set(err, ERR_IO, "%s: not a regular file", path);
-    }
-    *stamp = (struct idx_stamp){
-        .size = (uint64_t)st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-    };
-    return ERR_OK;
-}
-
-static int fail_open(struct err *err, const char *step, const char *path, int cause) {
-    (void)err_io(err, cause, "%s %s", step, path);
-    err->code = cause == ENOENT || cause == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
-    return err->code;
-}
-
-int idx_stat(const char *path, struct idx_stamp *stamp, struct err *err) {
-    struct stat st;
-    return stat(path, &st) != 0 ? fail_open(err, "stat", path, errno)
-                                : stamp_of(&st, path, stamp, err);
-}
-
-static bool ends_in_gz(const char *path) {
-    size_t len = strlen(path);
-    return len >= 3 && strcmp(path + len - 3, ".gz") == 0;
-}
-
-static int stream_open(struct stream *s, struct idx_stamp *stamp, struct err *err) {
-    s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // NONBLOCK: a FIFO must not hang us
-    if (s->fd < 0) {
-        return fail_open(err, "open", s->path, errno);
-    }
-    struct stat st;
-    if (fstat(s->fd, &st) != 0) {
-        return err_io(err, errno, "stat %s", s->path);
-    }
-    int rc = stamp_of(&st, s->path, stamp, err);
-    rc = rc == ERR_OK ? refill(s, err) : rc;
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    bool gzip = s->z.avail_in >= 2 && s->z.next_in[0] == 0x1f && s->z.next_in[1] == 0x8b;
-    if (ends_in_gz(s->path) && !gzip) {
-        return err_set(err, ERR_PARSE, "%s: not a gzip file", s->path);
-    }
-    if (gzip && inflateInit2(&s->z, GZIP_WINDOW) != Z_OK) {
-        abort(); // out of memory
-    }
-    s->gzip = gzip;
-    return ERR_OK;
-}
-
-static void stream_close(struct stream *s) {
-    if (s->gzip) {
-        (void)inflateEnd(&s->z); // all is read
-    }
-    if (s->fd >= 0) {
-        (void)close(s->fd); // only read
-    }
-}
-
-/* ---- the array ---- */
+enum { MAGIC_LEN = 4, TYPE_UBYTE = 8 };
 
 static int check_magic(const char *path, const uint8_t magic[MAGIC_LEN], int dim_count,
                        struct err *err) {
@@ -211,15 +27,15 @@ static int check_magic(const char *path, const uint8_t magic[MAGIC_LEN], int dim
 
 static int read_dims(struct stream *s, struct idx *idx, struct err *err) {
     uint8_t bytes[4 * IDX_DIM_MAX] = {0};
-    int rc = read_exactly(s, bytes, 4 * (size_t)idx->dim_count, "the header", err);
+    int rc = stream_need(s, bytes, 4 * (size_t)idx->dim_count, "the header", err);
     idx->len = 1;
     for (int i = 0; i < idx->dim_count && rc == ERR_OK; i++) {
         const uint8_t *b = bytes + 4 * (size_t)i;
         uint32_t dim = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
         uint32_t max = i == 0 ? IDX_COUNT_MAX : IDX_SIDE_MAX;
         if (dim < 1 || dim > max) {
-            rc = err_set(err, ERR_RANGE, "%s: dimension %d is %u, not from 1 to %u", s->path, i + 1,
-                         dim, max);
+            rc = err_set(err, ERR_RANGE, "%s: dimension %d is %u, not from 1 to %u", stream_path(s),
+                         i + 1, dim, max);
         } else {
             idx->dims[i] = (int)dim;
             idx->len *= dim; // at most 10^7 * 2^20
@@ -228,51 +44,28 @@ static int read_dims(struct stream *s, struct idx *idx, struct err *err) {
     return rc;
 }
 
-/* Refuses, before memory is asked for, what a file of this length cannot hold. */
-static int check_length(const struct stream *s, const struct idx *idx, struct err *err) {
-    uint64_t need = (uint64_t)idx->len + MAGIC_LEN + 4 * (uint64_t)idx->dim_count;
-    uint64_t size = idx->stamp.size;
-    if (!s->gzip && size != need) {
-        return err_set(err, ERR_PARSE, "%s: %s: %llu bytes, where its dimensions make %llu",
-                       s->path, size < need ? "truncated" : "bytes behind the array",
-                       (unsigned long long)size, (unsigned long long)need);
-    }
-    if (s->gzip && need / DEFLATE_RATIO_MAX > size) {
-        return err_set(err, ERR_PARSE,
-                       "%s: truncated: %llu bytes cannot hold the %llu that its dimensions make",
-                       s->path, (unsigned long long)size, (unsigned long long)need);
-    }
-    return ERR_OK;
-}
-
 static int read_array(struct stream *s, struct idx *idx, int dim_count, struct err *err) {
     uint8_t magic[MAGIC_LEN] = {0};
-    int rc = read_exactly(s, magic, MAGIC_LEN, "the header", err);
-    rc = rc == ERR_OK ? check_magic(s->path, magic, dim_count, err) : rc;
+    int rc = stream_need(s, magic, MAGIC_LEN, "the header", err);
+    rc = rc == ERR_OK ? check_magic(stream_path(s), magic, dim_count, err) : rc;
     rc = rc == ERR_OK ? read_dims(s, idx, err) : rc;
-    rc = rc == ERR_OK ? check_length(s, idx, err) : rc;
+    rc = rc == ERR_OK ? stream_expect(s, idx->len + MAGIC_LEN + 4 * (uint64_t)dim_count,
+                                      "the array", "its dimensions make", err)
+                      : rc;
     if (rc != ERR_OK) {
         return rc;
     }
     idx->data = mem_resize(NULL, idx->len, 1); // not zeroed: only bytes that arrive take memory
-    rc = read_exactly(s, idx->data, idx->len, "the array", err);
-    size_t more = 0;
-    uint8_t byte;
-    rc = rc == ERR_OK ? stream_read(s, &byte, 1, &more, err) : rc; // also checks gzip's checksum
-    if (rc == ERR_OK && more > 0) {
-        rc = err_set(err, ERR_PARSE, "%s: bytes behind the array", s->path);
-    }
-    return rc;
+    rc = stream_need(s, idx->data, idx->len, "the array", err);
+    return rc == ERR_OK ? stream_end(s, "the array", err) : rc;
 }
 
 int idx_load(struct idx *idx, const char *path, int dim_count, struct err *err) {
     struct idx read = {.dim_count = dim_count, .dims = {1, 1, 1}};
-    struct stream *s = mem_zalloc(1, sizeof *s);
-    s->path = path;
-    int rc = stream_open(s, &read.stamp, err);
+    struct stream *s = NULL;
+    int rc = stream_open(&s, path, err);
     rc = rc == ERR_OK ? read_array(s, &read, dim_count, err) : rc;
     stream_close(s);
-    free(s);
     if (rc == ERR_OK) {
         *idx = read;
     } else {

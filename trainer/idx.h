@@ -4,8 +4,7 @@
  *     D times u32    the dimensions, big-endian
  *     ...            the elements, the last dimension running fastest
  *
- * (Yann LeCun, "The MNIST database of handwritten digits".)  Files may be gzipped; a gzip file of
- * several members counts as their concatenation. */
+ * (Yann LeCun, "The MNIST database of handwritten digits".)  Files may be gzipped, see stream.h. */
 #ifndef TRAINER_IDX_H
 #define TRAINER_IDX_H
 
@@ -20,18 +19,11 @@ enum {
     IDX_SIDE_MAX = 1024,              // of each further one
 };
 
-/* What tells one state of a file from another without reading it. */
-struct idx_stamp {
-    uint64_t size;
-    int64_t mtime_ns;
-};
-
 struct idx {
     int dim_count;
     int dims[IDX_DIM_MAX]; // 1 where there is no such dimension
     uint8_t *data;         // owned
     size_t len;
-    struct idx_stamp stamp; // of the very file that was read
 };
 
 /* Reads a file that must have `dim_count` dimensions, each at least 1.  A name that ends in ".gz" must
@@ -43,8 +35,5 @@ struct idx {
  * arrives. */
 int idx_load(struct idx *idx, const char *path, int dim_count, struct err *err);
 void idx_release(struct idx *idx); // a zeroed or released one is fine
-
-/* The stamp of a regular file.  ERR_NOT_FOUND, or ERR_IO also for what is no regular file. */
-int idx_stat(const char *path, struct idx_stamp *stamp, struct err *err);
 
 #endif

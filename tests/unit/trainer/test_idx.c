@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "trainer/stream.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -91,9 +92,11 @@ static void assert_images(const char *path) {
     assert_int_equal(idx.len, 6);
     assert_memory_equal(idx.data, images + 16, 6);
     struct stat st;
+    struct file_stamp stamp;
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(idx.stamp.size, st.st_size);
-    assert_true(idx.stamp.mtime_ns == st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
+    assert_int_equal(file_stamp_of(path, &stamp, &err), ERR_OK);
+    assert_int_equal(stamp.size, st.st_size);
+    assert_true(stamp.mtime_ns == st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
     idx_release(&idx);
 }
 
@@ -239,10 +242,10 @@ static void what_is_no_file_is_an_error_and_does_not_hang(void **state) {
     assert_int_equal(mkfifo(plain, 0644), 0);
     assert_refused(plain, 3, ERR_IO, "not a regular file");
     assert_refused(dir, 3, ERR_IO, "not a regular file");
-    struct idx_stamp stamp;
+    struct file_stamp stamp;
     struct err err;
-    assert_int_equal(idx_stat(plain, &stamp, &err), ERR_IO);
-    assert_int_equal(idx_stat(zipped, &stamp, &err), ERR_NOT_FOUND);
+    assert_int_equal(file_stamp_of(plain, &stamp, &err), ERR_IO);
+    assert_int_equal(file_stamp_of(zipped, &stamp, &err), ERR_NOT_FOUND);
 }
 
 int main(void) {
