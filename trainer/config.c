@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "trainer/augment.h"
 #include "trainer/checkpoint.h"
+#include "trainer/data_spec.h"
 
 #include <assert.h>
 #include <math.h>
@@ -15,28 +16,10 @@
 #define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
 
 enum {
-    SAMPLES_MAX = 1000000000,
     DROPOUT_UNSAID = -1, // `dropout` when the config does not say: the model knows
 };
 
 /* ---- tables ---- */
-
-static const struct table_key dataset_keys[] = {
-    {.name = "name",
-     .type = TABLE_TEXT,
-     .offset = offsetof(struct dataset_spec, name),
-     .text = "fashion-mnist"},
-    {.name = "train",
-     .type = TABLE_INTEGER,
-     .offset = offsetof(struct dataset_spec, train),
-     .max = SAMPLES_MAX},
-    {.name = "test",
-     .type = TABLE_INTEGER,
-     .offset = offsetof(struct dataset_spec, test),
-     .max = SAMPLES_MAX},
-};
-static const struct table dataset_table = {
-    .what = "dataset", .name_key = "name", .keys = dataset_keys, .key_count = COUNT(dataset_keys)};
 
 #define OPTIMIZER(name_, field, kinds_, max_, flags_, value_)                                      \
     {                                                                                              \
@@ -201,9 +184,9 @@ static const struct table inspect_table = {
 
 static const struct table_key config_keys[] = {
     {.name = "dataset",
-     .type = TABLE_OBJECT,
+     .type = TABLE_CUSTOM,
      .offset = offsetof(struct config, dataset),
-     .table = &dataset_table},
+     .read = dataset_read},
     {.name = "model",
      .type = TABLE_CUSTOM,
      .offset = offsetof(struct config, model),
@@ -374,7 +357,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
 }
 
 void config_release(struct config *config) {
-    free(config->dataset.name);
+    dataset_spec_release(&config->dataset);
     model_release(&config->model);
     json_delete(config->identity);
     free(config->canonical);

@@ -59,3 +59,14 @@ const char *const schedule_names[SCHEDULE_COUNT] = {
     [SCHEDULE_INVERSE] = "inverse",   [SCHEDULE_STEP] = "step",
     [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONE_CYCLE] = "one_cycle",
 };
+
+const char *const dataset_names[DATASET_SYNTHETIC_COUNT] = {
+    [DATASET_BLOBS] = "blobs",
+    [DATASET_SPIRALS] = "spirals",
+    [DATASET_SPARSE] = "sparse",
+};
+
+const char *const emnist_names[EMNIST_COUNT] = {
+    [EMNIST_BALANCED] = "balanced", [EMNIST_BYCLASS] = "byclass", [EMNIST_BYMERGE] = "bymerge",
+    [EMNIST_DIGITS] = "digits",     [EMNIST_LETTERS] = "letters", [EMNIST_MNIST] = "mnist",
+};

@@ -175,10 +175,64 @@ struct augment_spec {
     double mixup;           // alpha
 };
 
+/* Sets that are made, not read: see data_synthetic.c. */
+enum dataset_kind {
+    DATASET_BLOBS,
+    DATASET_SPIRALS,
+    DATASET_SPARSE,
+    DATASET_SYNTHETIC_COUNT,
+    DATASET_FILES = DATASET_SYNTHETIC_COUNT, // a folder
+};
+extern const char *const dataset_names[DATASET_SYNTHETIC_COUNT];
+
+enum emnist_split {
+    EMNIST_BALANCED,
+    EMNIST_BYCLASS,
+    EMNIST_BYMERGE,
+    EMNIST_DIGITS,
+    EMNIST_LETTERS,
+    EMNIST_MNIST,
+    EMNIST_COUNT,
+    EMNIST_UNSAID = EMNIST_COUNT,
+};
+extern const char *const emnist_names[EMNIST_COUNT];
+
+enum normalize_kind { NORMALIZE_NONE, NORMALIZE_COMPUTED, NORMALIZE_GIVEN };
+
+struct number_list {
+    float *values; // owned
+    int count;
+};
+
+/* Given: a number a channel, or one for all. */
+struct normalize_spec {
+    enum normalize_kind kind;
+    struct number_list mean, std;
+};
+
+/* The column of a table that is the label: by its name or its number, or neither. */
+struct label_spec {
+    char *name; // owned; NULL: not by name
+    int column; // from 1; 0: not by number
+};
+
 /* Which images, and which of them. */
 struct dataset_spec {
-    char *name;      // owned: a name or a folder
-    int train, test; // how many samples, 0: all
+    enum dataset_kind kind;
+    char *name;        // owned: a name or a folder
+    int train, test;   // how many samples, 0: all; of a synthetic set, how many are made
+    double validation; // 0: none; below 1 a share of the training images, else how many
+    bool balanced;
+    struct normalize_spec normalize;
+    enum emnist_split split; // EMNIST
+    bool coarse;             // CIFAR-100: the 20 coarse labels
+    struct label_spec label; // CSV
+    struct shape csv_shape;  // CSV: of the images; C 0: not said
+    int classes, features;   // synthetic
+    double std;              // blobs
+    double noise;            // spirals
+    double density;          // sparse
+    uint64_t seed;           // synthetic
 };
 
 #endif

@@ -136,6 +136,37 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
          "augment.brightness: must be a number from 0 to 1000000, not -1\n"
          "augment.contrast: must be a number from 0 to 1000000, not null\n"
          "augment.mixup: must be a number from 0 to 1000000, not 2000000\n"},
+        {"{\"dataset\": {\"validation\": 1.5}}", "dataset.validation: must be a number of images, "
+                                                 "or a share of them below 1, not 1.5\n"},
+        {"{\"dataset\": {\"validation\": -1}}", "dataset.validation: must be a number of images, "
+                                                "or a share of them below 1, not -1\n"},
+        {"{\"dataset\": {\"balanced\": 1}}", "dataset.balanced: must be true or false, not 1\n"},
+        {"{\"dataset\": {\"normalise\": true}}",
+         "dataset.normalise: unknown key \"normalise\"; did you mean \"normalize\"?\n"},
+        {"{\"dataset\": {\"normalize\": 1}}",
+         "dataset.normalize: must be true, false or {\"mean\": ..., \"std\": ...}, not 1\n"},
+        {"{\"dataset\": {\"normalize\": {\"mean\": 1}}}",
+         "dataset.normalize: needs \"mean\" and \"std\"\n"},
+        {"{\"dataset\": {\"normalize\": {\"mean\": [], \"std\": [1, 0]}}}",
+         "dataset.normalize.mean: must be a number or a list of numbers, not []\n"
+         "dataset.normalize.std: must be a number above 0 or a list of such, not [1, 0]\n"},
+        {"{\"dataset\": {\"split\": \"leters\"}}",
+         "dataset.split: unknown split \"leters\"; did you mean \"letters\"?\n"},
+        {"{\"dataset\": {\"split\": 3}}", "dataset.split: must be a name, not 3\n"},
+        {"{\"dataset\": {\"labels\": \"corse\"}}",
+         "dataset.labels: unknown kind of labels \"corse\"; did you mean \"coarse\"?\n"},
+        {"{\"dataset\": {\"label\": 0}}",
+         "dataset.label: must be the name of a column or its number, from 1, not 0\n"},
+        {"{\"dataset\": {\"shape\": [1, 28]}}",
+         "dataset.shape: must be [channels, height, width], not [1, 28]\n"},
+        {"{\"dataset\": {\"name\": \"blobs\", \"noise\": 1}}",
+         "dataset.noise: \"noise\" is not a key of dataset \"blobs\", only of \"spirals\"\n"},
+        {"{\"dataset\": {\"name\": \"spirals\", \"train\": 0}}",
+         "dataset.train: must be an integer from 1 to 10000000, not 0\n"},
+        {"{\"dataset\": {\"name\": \"sparse\", \"density\": 0}}",
+         "dataset.density: must be a number above 0 and at most 1, not 0\n"},
+        {"{\"dataset\": {\"name\": \"sparse\", \"classes\": 257}}",
+         "dataset.classes: must be an integer from 2 to 256, not 257\n"},
         {"{\"dropout\": 1}", "dropout: must be a number of at least 0 and below 1, not 1\n"},
         {"{\"loss\": \"msr\"}", "loss: unknown loss \"msr\"; did you mean \"mse\"?\n"},
         {"{\"loss\": {\"label_smoothing\": 1}}",
@@ -355,6 +386,45 @@ static void augmentations_are_off_until_they_are_asked_for(void **state) {
     config_release(&config);
 }
 
+static void values_of_a_dataset_reach_their_fields(void **state) {
+    (void)state;
+    struct config config;
+    parse_good(
+        "{\"dataset\": {\"validation\": 0.1, \"balanced\": true, \"normalize\": {\"mean\": 0.5,"
+        " \"std\": [0.25, 2]}, \"split\": \"digits\", \"labels\": \"coarse\", \"label\": \"y\","
+        " \"shape\": [3, 4, 5]}}",
+        &config);
+    const struct dataset_spec *spec = &config.dataset;
+    assert_int_equal(spec->kind, DATASET_FILES);
+    assert_true(spec->validation == 0.1);
+    assert_true(spec->balanced);
+    assert_int_equal(spec->normalize.kind, NORMALIZE_GIVEN);
+    assert_int_equal(spec->normalize.mean.count, 1);
+    assert_true(spec->normalize.mean.values[0] == 0.5f);
+    assert_int_equal(spec->normalize.std.count, 2);
+    assert_true(spec->normalize.std.values[1] == 2);
+    assert_int_equal(spec->split, EMNIST_DIGITS);
+    assert_true(spec->coarse);
+    assert_string_equal(spec->label.name, "y");
+    assert_int_equal(spec->csv_shape.W, 5);
+    config_release(&config);
+    parse_good("{\"dataset\": {\"label\": 3, \"normalize\": true}}", &config);
+    assert_int_equal(spec->label.column, 3);
+    assert_int_equal(spec->normalize.kind, NORMALIZE_COMPUTED);
+    assert_int_equal(spec->split, EMNIST_UNSAID);
+    config_release(&config);
+    parse_good("{\"dataset\": {\"name\": \"sparse\", \"density\": 0.5, \"seed\": 7, \"test\": 20}}",
+               &config);
+    assert_int_equal(spec->kind, DATASET_SPARSE);
+    assert_true(spec->density == 0.5);
+    assert_int_equal(spec->seed, 7);
+    assert_int_equal(spec->classes, 10);
+    assert_int_equal(spec->features, 1000);
+    assert_int_equal(spec->train, 1000);
+    assert_int_equal(spec->test, 20);
+    config_release(&config);
+}
+
 static void identities_are_one_for_all_spellings(void **state) {
     (void)state;
     static const struct {
@@ -383,6 +453,18 @@ static void identities_are_one_for_all_spellings(void **state) {
         {"{\"dataset\":{\"train\":512}}",
          {"{\"dataset\": {\"train\": 512}}",
           "{\"dataset\": {\"test\": 0, \"train\": 512.0, \"name\": \"fashion-mnist\"}}"}},
+        {"{\"dataset\":\"blobs\"}",
+         {"{\"dataset\": \"blobs\"}",
+          "{\"dataset\": {\"name\": \"blobs\", \"train\": 1000, \"std\": 0.50, \"seed\": 1, "
+          "\"classes\": 3}}"}},
+        {"{\"dataset\":{\"name\":\"blobs\",\"std\":2}}",
+         {"{\"dataset\": {\"std\": 2.0, \"name\": \"blobs\"}}"}},
+        {"{}",
+         {"{\"dataset\": {\"validation\": 0, \"balanced\": false, \"normalize\": false, "
+          "\"labels\": "
+          "\"fine\"}}"}},
+        {"{\"dataset\":{\"normalize\":{\"mean\":0.5,\"std\":0.25}}}",
+         {"{\"dataset\": {\"normalize\": {\"std\": [0.25], \"mean\": 0.50}}}"}},
         {"{\"model\":\"mlp\"}", {"{\"model\": \"mlp\"}", "{\"model\": \"mlp\", \"dropout\": 0.2}"}},
         {"{\"dropout\":0,\"model\":\"mlp\"}", {"{\"dropout\": 0, \"model\": \"mlp\"}"}},
         {"{\"epochs\":5,\"schedule\":\"cosine\"}", // it ends with the training
@@ -490,6 +572,7 @@ int main(void) {
         cmocka_unit_test(defaults_differ_between_kinds),
         cmocka_unit_test(values_reach_their_fields),
         cmocka_unit_test(augmentations_are_off_until_they_are_asked_for),
+        cmocka_unit_test(values_of_a_dataset_reach_their_fields),
         cmocka_unit_test(identities_are_one_for_all_spellings),
         cmocka_unit_test(an_identity_is_read_back_to_itself),
         cmocka_unit_test(the_key_depends_on_identity_and_seed_alone),

@@ -78,7 +78,8 @@ static int tear_down(void **state) {
 
 /* A spec with all at its defaults; the name stays the caller's. */
 static struct dataset_spec spec_of(const char *name) {
-    return (struct dataset_spec){.name = (char *)(uintptr_t)name};
+    return (struct dataset_spec){
+        .kind = DATASET_FILES, .name = (char *)(uintptr_t)name, .split = EMNIST_UNSAID};
 }
 
 static void open_set(struct dataset *set, const char *name) {
@@ -222,7 +223,9 @@ static void what_is_missing_is_named(void **state) {
     run("rm %s/t10k-labels-idx1-ubyte", data);
     assert_refused(data, ERR_NOT_FOUND, "no t10k-labels-idx1-ubyte[.gz] in /tmp/test_data.");
     assert_refused("no-such-set", ERR_NOT_FOUND, "in /usr/share/datasets/no-such-set");
-    assert_refused("./no-such-folder", ERR_NOT_FOUND, "no train-images-idx3-ubyte[.gz] in");
+    assert_refused("./no-such-folder", ERR_NOT_FOUND,
+                   "neither train-images-idx3-ubyte, emnist-balanced-train-images-idx3-ubyte, "
+                   "data_batch_1.bin, train.bin, train-images.npy nor train.csv in");
     run("mkdir %s/t10k-labels-idx1-ubyte", data);
     assert_refused(data, ERR_IO, "t10k-labels-idx1-ubyte: not a regular file");
 }

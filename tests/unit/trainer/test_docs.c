@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "trainer/augment.h"
+#include "trainer/data_spec.h"
 #include "trainer/model.h"
 #include "trainer/optim.h"
 #include "trainer/spec.h"
@@ -65,6 +66,18 @@ static void every_augmentation_is_on_the_pages(void **state) {
     }
 }
 
+static void every_key_of_a_dataset_is_on_the_pages(void **state) {
+    (void)state;
+    for (int i = 0; dataset_key_name(i) != NULL; i++) {
+        const char *name = dataset_key_name(i);
+        expect_names("docs/trainer.md", "`", &name, 1);
+        expect_names("man/besom-trainer.1.scd", "*", &name, 1);
+    }
+    expect_names("docs/trainer.md", "`", dataset_names, DATASET_SYNTHETIC_COUNT);
+    expect_names("man/besom-trainer.1.scd", "_", dataset_names, DATASET_SYNTHETIC_COUNT);
+    expect_names("docs/trainer.md", "\"", emnist_names, EMNIST_COUNT);
+}
+
 static void every_layer_is_on_its_page(void **state) {
     (void)state;
     expect_names("docs/trainer.md", "`", layer_names, LAYER_COUNT);
@@ -84,6 +97,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_is_on_the_pages),
         cmocka_unit_test(every_augmentation_is_on_the_pages),
+        cmocka_unit_test(every_key_of_a_dataset_is_on_the_pages),
         cmocka_unit_test(every_layer_is_on_its_page),
         cmocka_unit_test(every_state_tensor_is_on_its_page),
     };
