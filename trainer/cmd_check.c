@@ -119,8 +119,13 @@ static const char *check_data(struct checker *checker, const struct config *conf
     config_layers(config, set->classes, &layers, &count);
     int rc = net_check(layers, count, set->shape, set->classes,
                        batch_size_for(config->batch_size, set), NULL, NULL, err);
-    free(layers);
     const char *path = "model";
+    if (rc == ERR_OK) {
+        path = "batch_size";
+        rc = net_check_training(layers, count, set->shape, set->classes,
+                                training_batch(config->batch_size, set), err);
+    }
+    free(layers);
     rc = rc == ERR_OK ? augment_check(&config->augment, set->shape, &path, err) : rc;
     return rc == ERR_OK ? NULL : path;
 }

@@ -226,6 +226,9 @@ static const struct table_key config_keys[] = {
      .max = 1,
      .flags = TABLE_BELOW_MAX,
      .value = DROPOUT_UNSAID},
+    {.name = "batch_norm",
+     .type = TABLE_BOOL,
+     .offset = offsetof(struct config, choices.batch_norm)},
     {.name = "l1", .type = TABLE_NUMBER, .offset = offsetof(struct config, l1), .max = 1e6},
     {.name = "clip_norm",
      .type = TABLE_NUMBER,
@@ -271,7 +274,7 @@ const struct table config_table = {
 
 /* ---- parsing ---- */
 
-/* `dropout` is the one key whose default hangs on another key. */
+/* The default of `dropout` hangs on another key. */
 static void settle_dropout(struct config *config, struct table_reader *reader,
                            const struct cJSON *json) {
     bool said = config->choices.dropout != DROPOUT_UNSAID;
@@ -287,6 +290,28 @@ static void settle_dropout(struct config *config, struct table_reader *reader,
         config->choices.dropout = value;
     } else if (config->choices.dropout == value) {
         json_remove(config->identity, "dropout");
+    }
+}
+
+/* Nor has `batch_norm` one default for all models. */
+static void settle_batch_norm(struct config *config, struct table_reader *reader,
+                              const struct cJSON *json) {
+    const struct cJSON *said = json_get(json, "batch_norm");
+    if (said != NULL && config->model.kind == MODEL_CUSTOM) {
+        size_t mark = table_enter(reader, "batch_norm");
+        table_complain(reader, said,
+                       "is for named models; put {\"type\": \"batch_norm\"} into the list of "
+                       "layers");
+        table_leave(reader, mark);
+        return;
+    }
+    bool value = model_default_batch_norm(config->model.kind);
+    if (said == NULL) {
+        config->choices.batch_norm = value;
+    }
+    json_remove(config->identity, "batch_norm");
+    if (config->choices.batch_norm != value) {
+        json_set(config->identity, "batch_norm", json_new_bool(!value));
     }
 }
 
@@ -348,6 +373,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
     }
     if (reader.complaints == 0) { // else what follows could be about a default, not about the text
         settle_dropout(config, &reader, json);
+        settle_batch_norm(config, &reader, json);
         check_layers(config, &reader, json);
         settle_schedule(config);
         settle_identity(config);

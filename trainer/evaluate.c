@@ -16,6 +16,10 @@ int batch_size_for(int wanted, const struct dataset *set) {
     return wanted < most ? wanted : most;
 }
 
+int training_batch(int wanted, const struct dataset *set) {
+    return wanted < set->train.count ? wanted : set->train.count;
+}
+
 static int feature_count(const struct dataset *set) {
     return set->shape.C * set->shape.H * set->shape.W;
 }

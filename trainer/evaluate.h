@@ -33,6 +33,8 @@ struct batch_change {
 
 /* The samples of a batch when `wanted` are asked for: one larger than the data costs no memory. */
 int batch_size_for(int wanted, const struct dataset *set);
+/* Likewise of the first batch of an epoch. */
+int training_batch(int wanted, const struct dataset *set);
 
 /* `changed`: batch_load() will be called with a change. */
 void batch_init(struct batch *batch, int max, const struct dataset *set, bool changed);

@@ -1,9 +1,17 @@
 #include "trainer/layer.h"
 
 static const struct layer_ops *const by_kind[LAYER_COUNT] = {
-    [LAYER_DENSE] = &layer_dense_ops,     [LAYER_CONV2D] = &layer_conv2d_ops,
-    [LAYER_MAXPOOL] = &layer_maxpool_ops, [LAYER_AVGPOOL] = &layer_avgpool_ops,
-    [LAYER_FLATTEN] = &layer_flatten_ops, [LAYER_DROPOUT] = &layer_dropout_ops,
+    [LAYER_DENSE] = &layer_dense_ops,
+    [LAYER_CONV2D] = &layer_conv2d_ops,
+    [LAYER_MAXPOOL] = &layer_maxpool_ops,
+    [LAYER_AVGPOOL] = &layer_avgpool_ops,
+    [LAYER_GLOBALAVGPOOL] = &layer_globalavgpool_ops,
+    [LAYER_FLATTEN] = &layer_flatten_ops,
+    [LAYER_BATCH_NORM] = &layer_batch_norm_ops,
+    [LAYER_DROPOUT] = &layer_dropout_ops,
+    [LAYER_RESIDUAL] = &layer_residual_ops,
+    [LAYER_SHORTCUT] = &layer_shortcut_ops,
+    [LAYER_JOIN] = &layer_join_ops,
 };
 
 static const struct layer_ops *const by_activation[ACTIVATION_COUNT] = {

@@ -10,7 +10,7 @@
  *
  * Invariants
  *   1. A layer remembers in `x`, `y` and `state` what its backward pass needs of its forward pass;
- *      no layer writes to its x or to its dy, except that flatten hands both on.
+ *      no layer writes to its x or to its dy; some hand them on.
  *   2. Gradients of parameters are overwritten, not added to.
  *   3. In the columns past the batch dy is 0, and so are then dx and every contribution to a
  *      gradient (0 times any finite number). */
@@ -31,6 +31,11 @@ struct rng;
 
 enum { LAYER_TENSOR_MAX = 4, LAYER_NAME_MAX = 32 };
 
+/* Where the parts of a residual block are in the list, for each of the three. */
+struct layer_block {
+    int fork, shortcut, join;
+};
+
 struct layer {
     struct layer_spec spec;
     const struct layer_ops *ops;
@@ -38,6 +43,7 @@ struct layer {
     char name[LAYER_NAME_MAX]; // as nn.Sequential counts: "3"; its tensors are "3.weight", ...
     struct shape in, out;
     struct net_tensor *tensors[LAYER_TENSOR_MAX]; // weight, bias, buffers; borrowed from the net
+    struct layer_block block;                     // residual, shortcut and join
     const float *x; // (in, N) of the last forward pass; borrowed from the layer before
     float *y;       // (out, N) in the net's block; NULL when ops->passes
     void *state;    // ops->state_len bytes in the net's block
@@ -88,7 +94,12 @@ extern const struct layer_ops layer_dense_ops;
 extern const struct layer_ops layer_conv2d_ops;
 extern const struct layer_ops layer_maxpool_ops;
 extern const struct layer_ops layer_avgpool_ops;
+extern const struct layer_ops layer_globalavgpool_ops;
 extern const struct layer_ops layer_flatten_ops;
+extern const struct layer_ops layer_batch_norm_ops;
+extern const struct layer_ops layer_residual_ops;
+extern const struct layer_ops layer_shortcut_ops;
+extern const struct layer_ops layer_join_ops;
 extern const struct layer_ops layer_elementwise_ops; // all but prelu and maxout
 extern const struct layer_ops layer_prelu_ops;
 extern const struct layer_ops layer_maxout_ops;

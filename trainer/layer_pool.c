@@ -1,4 +1,4 @@
-/* trainer/layer_pool.c - maximum and mean over square windows, without padding. */
+/* trainer/layer_pool.c - maximum and mean over square windows, without padding; mean over all. */
 #include "base/err.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/layer.h"
@@ -81,4 +81,32 @@ const struct layer_ops layer_avgpool_ops = {
     .shape = pool_shape,
     .forward = avgpool_forward,
     .backward = avgpool_backward,
+};
+
+/* ---- the whole of a channel ---- */
+
+static int global_shape(const struct layer_spec *spec, struct shape in, struct shape *out,
+                        struct err *err) {
+    (void)spec; // has no fields of its own, and nothing can be wrong
+    (void)err;
+    *out = (struct shape){in.C, 1, 1};
+    return ERR_OK;
+}
+
+static const float *global_forward(struct layer *layer, const float *x, const struct pass *pass) {
+    pass->kernels->globalavgpool_forward(layer->y, x, layer->in.C,
+                                         (size_t)layer->in.H * (size_t)layer->in.W, pass->N);
+    return layer->y;
+}
+
+static float *global_backward(struct layer *layer, float *dy, float *dx, const struct pass *pass) {
+    pass->kernels->globalavgpool_backward(dx, dy, layer->in.C,
+                                          (size_t)layer->in.H * (size_t)layer->in.W, pass->N);
+    return dx;
+}
+
+const struct layer_ops layer_globalavgpool_ops = {
+    .shape = global_shape,
+    .forward = global_forward,
+    .backward = global_backward,
 };

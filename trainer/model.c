@@ -1,19 +1,23 @@
 #include "trainer/model.h"
 
-#include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "trainer/gain.h"
+#include "base/num.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KIND(k) (1u << (k))
 
 const char *const model_names[MODEL_CUSTOM + 1] = {
-    [MODEL_LOGISTIC] = "logistic", [MODEL_MLP] = "mlp",       [MODEL_LENET5] = "lenet5",
-    [MODEL_DEEP10] = "deep10",     [MODEL_CUSTOM] = "custom",
+    [MODEL_LOGISTIC] = "logistic",   [MODEL_MLP] = "mlp",
+    [MODEL_LENET5] = "lenet5",       [MODEL_DEEP] = "deep",
+    [MODEL_VGG_SMALL] = "vgg-small", [MODEL_RESNET_SMALL] = "resnet-small",
+    [MODEL_CUSTOM] = "custom",
 };
 
 /* ---- tables ---- */
@@ -125,6 +129,9 @@ const struct table loss_table = {
     .key_count = sizeof loss_keys / sizeof *loss_keys,
 };
 
+/* The two lists of a residual block, each into a struct model_list. */
+static table_read_fn read_body, read_shortcut;
+
 enum { POOLS = KIND(LAYER_MAXPOOL) | KIND(LAYER_AVGPOOL) };
 
 static const struct table_key layer_keys[] = {
@@ -175,6 +182,30 @@ static const struct table_key layer_keys[] = {
      .kinds = KIND(LAYER_CONV2D),
      .offset = offsetof(struct model_item, layer.padding),
      .max = 255},
+    {.name = "eps",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(LAYER_BATCH_NORM),
+     .offset = offsetof(struct model_item, layer.eps),
+     .max = 1e6,
+     .flags = TABLE_ABOVE_MIN,
+     .value = MODEL_BATCH_NORM_EPS},
+    {.name = "momentum",
+     .type = TABLE_NUMBER,
+     .kinds = KIND(LAYER_BATCH_NORM),
+     .offset = offsetof(struct model_item, layer.momentum),
+     .max = 1,
+     .value = MODEL_BATCH_NORM_MOMENTUM},
+    {.name = "layers",
+     .type = TABLE_CUSTOM,
+     .kinds = KIND(LAYER_RESIDUAL),
+     .offset = offsetof(struct model_item, body),
+     .flags = TABLE_REQUIRED,
+     .read = read_body},
+    {.name = "shortcut",
+     .type = TABLE_CUSTOM,
+     .kinds = KIND(LAYER_RESIDUAL),
+     .offset = offsetof(struct model_item, shortcut),
+     .read = read_shortcut},
     {.name = "init",
      .type = TABLE_OBJECT,
      .kinds = KIND(LAYER_DENSE) | KIND(LAYER_CONV2D),
@@ -200,7 +231,7 @@ const struct table layer_table = {
     .what = "layer",
     .name_key = "type",
     .kinds = layer_names,
-    .kind_count = LAYER_COUNT,
+    .kind_count = LAYER_LISTED_COUNT,
     .kind = -1,
     .kind_offset = offsetof(struct model_item, layer.kind),
     .keys = layer_keys,
@@ -256,47 +287,184 @@ static struct cJSON *read_item(struct table_reader *reader, const struct cJSON *
     return identity;
 }
 
-static struct cJSON *read_layers(struct table_reader *reader, const struct cJSON *list,
-                                 struct model_spec *model) {
-    int count = json_type(list) == JSON_ARRAY ? json_count(list) : 0;
-    if (count < 1 || count > MODEL_LAYER_MAX) {
-        table_complain(reader, list, "must be a list of 1 to %d layers", MODEL_LAYER_MAX);
-        return NULL;
-    }
-    model->items = mem_zalloc((size_t)count, sizeof *model->items);
-    model->item_count = count;
+/* The items of a list that is known to have `count` of them. */
+static struct cJSON *read_items(struct table_reader *reader, const struct cJSON *json, int count,
+                                struct model_list *list) {
+    list->items = mem_zalloc((size_t)count, sizeof *list->items);
+    list->count = count;
     struct cJSON *identity = json_new_array();
     int index = 0;
-    for (const struct cJSON *item = json_first(list); item != NULL; item = json_next(item)) {
+    for (const struct cJSON *item = json_first(json); item != NULL; item = json_next(item)) {
         size_t mark = table_enter_index(reader, index);
-        struct cJSON *part = read_item(reader, item, &model->items[index++]);
+        struct cJSON *part = read_item(reader, item, &list->items[index++]);
         json_append(identity, part != NULL ? part : json_new_null()); // NULL after a complaint
         table_leave(reader, mark);
     }
     return identity;
 }
 
+/* NULL, with a complaint, when it is no list or has too few or too many items. */
+static struct cJSON *read_list(struct table_reader *reader, const struct cJSON *json, int min,
+                               struct model_list *list) {
+    int count = json_type(json) == JSON_ARRAY ? json_count(json) : -1;
+    if (count < min || count > MODEL_LAYER_MAX) {
+        table_complain(reader, json, "must be a list of %d to %d layers", min, MODEL_LAYER_MAX);
+        return NULL;
+    }
+    return read_items(reader, json, count, list);
+}
+
+static void refuse_nesting(struct table_reader *reader, const struct cJSON *json,
+                           const struct model_list *list) {
+    const struct cJSON *item = json_first(json);
+    for (int i = 0; i < list->count; i++, item = json_next(item)) {
+        if (list->items[i].layer.kind == LAYER_RESIDUAL) {
+            size_t mark = table_enter_index(reader, i);
+            table_complain(reader, item, "residual blocks do not nest");
+            table_leave(reader, mark);
+        }
+    }
+}
+
+static struct cJSON *read_body(struct table_reader *reader, const struct cJSON *json, void *out) {
+    struct model_list *list = out;
+    if (json == NULL) { // the default, before the table asks for one
+        *list = (struct model_list){0};
+        return NULL;
+    }
+    struct cJSON *identity = read_list(reader, json, 1, list);
+    refuse_nesting(reader, json, list);
+    return identity;
+}
+
+static struct cJSON *read_shortcut(struct table_reader *reader, const struct cJSON *json,
+                                   void *out) {
+    struct model_list *list = out;
+    if (json == NULL) {
+        *list = (struct model_list){0};
+        return NULL;
+    }
+    struct cJSON *identity = read_list(reader, json, 0, list);
+    refuse_nesting(reader, json, list);
+    if (list->count == 0) { // the identity, said or not
+        json_delete(identity);
+        return NULL;
+    }
+    return identity;
+}
+
+/* ---- models ---- */
+
+static const struct table_key named_keys[] = {
+    {.name = "depth",
+     .type = TABLE_INTEGER,
+     .kinds = KIND(MODEL_DEEP),
+     .offset = offsetof(struct model_spec, depth),
+     .min = 1,
+     .max = MODEL_DEPTH_MAX,
+     .value = 10},
+    {.name = "units",
+     .type = TABLE_INTEGER,
+     .kinds = KIND(MODEL_DEEP),
+     .offset = offsetof(struct model_spec, units),
+     .min = 1,
+     .max = MODEL_UNITS_MAX,
+     .value = MODEL_DEEP_UNITS},
+};
+
+static const struct table named_table = {
+    .what = "model",
+    .name_key = "name",
+    .kinds = model_names,
+    .kind_count = MODEL_NAMED_COUNT,
+    .kind = MODEL_LENET5,
+    .kind_offset = offsetof(struct model_spec, kind),
+    .keys = named_keys,
+    .key_count = sizeof named_keys / sizeof *named_keys,
+};
+
+/* What may stand beside the name "deep10". */
+static const struct table_key deep_keys[] = {
+    {.name = "units",
+     .type = TABLE_INTEGER,
+     .offset = offsetof(struct model_spec, units),
+     .min = 1,
+     .max = MODEL_UNITS_MAX,
+     .value = MODEL_DEEP_UNITS},
+};
+static const struct table deep_table = {.what = "model", .keys = deep_keys, .key_count = 1};
+
+/* The N of "deepN"; -1 for another name. */
+static int depth_of(const struct cJSON *name) {
+    int64_t depth = 0;
+    bool is_deep = name != NULL && json_type(name) == JSON_STRING &&
+                   strncmp(json_text(name), "deep", 4) == 0 &&
+                   num_parse_int(json_text(name) + 4, 1, MODEL_DEPTH_MAX, &depth);
+    return is_deep ? (int)depth : -1;
+}
+
+/* "deep10" is {"name": "deep", "depth": 10}, and its one spelling. */
+static struct cJSON *read_deep(struct table_reader *reader, const struct cJSON *json,
+                               struct model_spec *model) {
+    const bool is_object = json_type(json) == JSON_OBJECT;
+    int depth = depth_of(is_object ? json_get(json, "name") : json);
+    if (depth > 0) {
+        json_delete(table_read(reader, &deep_table, is_object ? json : NULL, "name", model));
+        model->kind = MODEL_DEEP;
+        model->depth = depth;
+    } else {
+        json_delete(table_read(reader, &named_table, json, NULL, model));
+    }
+    char name[16];
+    (void)snprintf(name, sizeof name, "deep%d", model->depth); // fits
+    if (model->units == MODEL_DEEP_UNITS) {
+        return json_new_string(name);
+    }
+    struct cJSON *identity = json_new_object();
+    json_set(identity, "name", json_new_string(name));
+    json_set(identity, "units", json_new_number(model->units));
+    return identity;
+}
+
+static bool is_deep(const struct cJSON *name) {
+    return depth_of(name) > 0 || (name != NULL && json_is_string(name, model_names[MODEL_DEEP]));
+}
+
+/* "deep0", "deep101": no depth, but nothing else was meant. */
+static bool refuse_depth(struct table_reader *reader, const struct cJSON *name) {
+    if (name == NULL || json_type(name) != JSON_STRING) {
+        return false;
+    }
+    const char *text = json_text(name);
+    if (strncmp(text, "deep", 4) != 0 || text[4] == '\0' ||
+        strspn(text + 4, "0123456789") != strlen(text + 4)) {
+        return false;
+    }
+    table_complain(reader, name, "unknown model \"%s\": deep has from 1 to %d hidden layers", text,
+                   MODEL_DEPTH_MAX);
+    return true;
+}
+
 struct cJSON *model_read(struct table_reader *reader, const struct cJSON *json, void *out) {
-    static const struct table named = {
-        .what = "model",
-        .name_key = "name",
-        .kinds = model_names,
-        .kind_count = MODEL_NAMED_COUNT,
-        .kind = MODEL_LENET5,
-        .kind_offset = offsetof(struct model_spec, kind),
-    };
     struct model_spec *model = out;
     bool is_object = json != NULL && json_type(json) == JSON_OBJECT;
+    const struct cJSON *name = is_object ? json_get(json, "name") : json;
+    if (is_deep(name)) {
+        return read_deep(reader, json, model);
+    }
+    if (refuse_depth(reader, name)) {
+        return NULL;
+    }
     const struct cJSON *layers = is_object ? json_get(json, "layers") : NULL;
     if (layers == NULL) {
-        return table_read(reader, &named, json, NULL, out);
+        return table_read(reader, &named_table, json, NULL, out);
     }
     model->kind = MODEL_CUSTOM;
     if (json_count(json) > 1) {
         table_complain(reader, json, "\"layers\" stands alone, without a name or other keys");
     }
     size_t mark = table_enter(reader, "layers");
-    struct cJSON *list = read_layers(reader, layers, model);
+    struct cJSON *list = read_list(reader, layers, 1, &model->list);
     table_leave(reader, mark);
     if (list == NULL) {
         return NULL;
@@ -306,8 +474,17 @@ struct cJSON *model_read(struct table_reader *reader, const struct cJSON *json, 
     return identity;
 }
 
+static void list_release(struct model_list *list) {
+    for (int i = 0; i < list->count; i++) {
+        list_release(&list->items[i].body);
+        list_release(&list->items[i].shortcut);
+    }
+    free(list->items);
+    *list = (struct model_list){0};
+}
+
 void model_release(struct model_spec *model) {
-    free(model->items);
+    list_release(&model->list);
     *model = (struct model_spec){0};
 }
 
@@ -315,118 +492,6 @@ double model_default_dropout(enum model_kind kind) {
     return kind == MODEL_MLP ? 0.2 : 0;
 }
 
-/* ---- building ---- */
-
-struct builder {
-    const struct model_choices *choices;
-    struct layer_spec *layers; // owned until the end
-    int count, cap;
-};
-
-static void add(struct builder *builder, const struct layer_spec *layer) {
-    if (builder->count == builder->cap) {
-        builder->cap = builder->cap == 0 ? 32 : 2 * builder->cap;
-        builder->layers = mem_resize(builder->layers, (size_t)builder->cap, sizeof *layer);
-    }
-    builder->layers[builder->count++] = *layer;
-}
-
-static int add_activation(struct builder *builder, const struct activation_spec *activation,
-                          struct err *err) {
-    if (activation->kind == ACTIVATION_MAXOUT) {
-        struct layer_spec *before = builder->count ? &builder->layers[builder->count - 1] : NULL;
-        if (before == NULL || (before->kind != LAYER_DENSE && before->kind != LAYER_CONV2D)) {
-            return err_set(err, ERR_RANGE, "maxout must follow a dense or conv2d layer directly");
-        }
-        int *width = before->kind == LAYER_DENSE ? &before->units : &before->channels;
-        if (*width > MODEL_UNITS_MAX * 16 / activation->pieces) {
-            return err_set(err, ERR_RANGE, "maxout of %d pieces makes a layer of %d too wide",
-                           activation->pieces, *width);
-        }
-        *width *= activation->pieces;
-    }
-    add(builder, &(struct layer_spec){.kind = LAYER_ACTIVATION, .activation = *activation});
-    return ERR_OK;
-}
-
-/* A hidden dense layer of a named model; the activation, and dropout where wanted. */
-static int add_hidden(struct builder *builder, int units, struct err *err) {
-    const struct model_choices *choices = builder->choices;
-    add(builder, &(struct layer_spec){.kind = LAYER_DENSE, .units = units, .init = choices->init});
-    int rc = add_activation(builder, &choices->activation, err);
-    if (rc == ERR_OK && choices->dropout > 0) {
-        add(builder, &(struct layer_spec){.kind = LAYER_DROPOUT, .p = (float)choices->dropout});
-    }
-    return rc;
-}
-
-/* A 5x5 convolution of LeNet-5; the activation, and a pool that halves both sides. */
-static int add_conv_block(struct builder *builder, int channels, int padding, struct err *err) {
-    add(builder, &(struct layer_spec){.kind = LAYER_CONV2D,
-                                      .channels = channels,
-                                      .kernel = 5,
-                                      .stride = 1,
-                                      .padding = padding,
-                                      .init = builder->choices->init});
-    int rc = add_activation(builder, &builder->choices->activation, err);
-    add(builder, &(struct layer_spec){.kind = LAYER_MAXPOOL, .kernel = 2, .stride = 2});
-    return rc;
-}
-
-static int build_named(struct builder *builder, enum model_kind kind, int classes,
-                       struct err *err) {
-    int rc = ERR_OK;
-    if (kind == MODEL_LENET5) {
-        rc = add_conv_block(builder, 6, 2, err);
-        rc = rc == ERR_OK ? add_conv_block(builder, 16, 0, err) : rc;
-    }
-    add(builder, &(struct layer_spec){.kind = LAYER_FLATTEN});
-    static const struct {
-        int count, units[2];
-    } hidden[MODEL_NAMED_COUNT] = {
-        [MODEL_LOGISTIC] = {0, {0}},
-        [MODEL_MLP] = {1, {512}},
-        [MODEL_LENET5] = {2, {120, 84}},
-        [MODEL_DEEP10] = {10, {500, 500}}, // the units repeat
-    };
-    for (int i = 0; i < hidden[kind].count && rc == ERR_OK; i++) {
-        rc = add_hidden(builder, hidden[kind].units[i % 2], err);
-    }
-    add(builder, &(struct layer_spec){
-                     .kind = LAYER_DENSE, .units = classes, .init = builder->choices->init});
-    return rc;
-}
-
-static int build_item(struct builder *builder, const struct model_item *item, struct err *err) {
-    struct layer_spec layer = item->layer;
-    if (layer.kind == LAYER_ACTIVATION) {
-        return add_activation(
-            builder, item->has_activation ? &layer.activation : &builder->choices->activation, err);
-    }
-    if (!item->has_init) {
-        layer.init = builder->choices->init;
-    }
-    add(builder, &layer);
-    return item->has_activation ? add_activation(builder, &item->activation, err) : ERR_OK;
-}
-
-int model_build(const struct model_spec *model, const struct model_choices *choices, int classes,
-                struct layer_spec **layers, int *count, int *bad, struct err *err) {
-    struct builder builder = {.choices = choices};
-    int rc = ERR_OK, item = -1;
-    if (model->kind != MODEL_CUSTOM) {
-        rc = build_named(&builder, model->kind, classes, err);
-    }
-    while (rc == ERR_OK && item + 1 < model->item_count) {
-        rc = build_item(&builder, &model->items[++item], err);
-    }
-    if (rc != ERR_OK) {
-        free(builder.layers);
-        *bad = item;
-        return rc;
-    }
-    gain_settle(builder.layers, builder.count);
-    *layers = builder.layers;
-    *count = builder.count;
-    return ERR_OK;
+bool model_default_batch_norm(enum model_kind kind) {
+    return kind == MODEL_RESNET_SMALL;
 }

@@ -69,6 +69,11 @@ struct net_stats {
 int net_check(const struct layer_spec *layers, int count, struct shape input, int classes,
               int batch, struct shape *shapes, size_t *params, struct err *err);
 
+/* Whether batches of `samples` can be trained on: ERR_RANGE when a batch_norm layer would get a single
+ * value a channel, of which it can learn nothing, or as net_check(). */
+int net_check_training(const struct layer_spec *layers, int count, struct shape input, int classes,
+                       int samples, struct err *err);
+
 /* A network for batches of up to `batch_max` samples, all parameters 0.  Copies `layers` and `loss`,
  * NULL for plain cross-entropy.  Fails as net_check(), and when that batch is too large for the memory
  * limit. */

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* "conv2d"; an activation is known by its own name. */
 static const char *kind_name(const struct layer_spec *spec) {
@@ -90,19 +92,116 @@ static bool add_layer(struct net_size *size, const struct layer *layer, size_t N
            add_floats(&total, size->state, 1) && add_floats(&total, size->scratch, 1);
 }
 
-static int measure_layer(struct layer *layer, struct net_size *size, size_t N, struct err *err) {
+/* ---- the list ---- */
+
+/* A residual block counts as one layer, and has two lists in it that are counted each for itself. */
+struct walk {
+    struct layer *made;
+    struct shape at; // what comes out of the layers so far
+    int next;        // number of the next layer in its list
+    bool in_block;
+    struct layer_block block; // the one that is open; shortcut -1 before it came
+};
+
+/* What the marks of a block say of each other; after their input is known. */
+static int measure_residual(struct walk *walk, struct layer *layer, struct err *err) {
+    if (walk->in_block) {
+        return err_set(err, ERR_RANGE, "is within another residual block: blocks do not nest");
+    }
+    walk->in_block = true;
+    walk->block = (struct layer_block){.fork = layer->index, .shortcut = -1};
+    layer->out = layer->in;
+    return ERR_OK;
+}
+
+static int measure_shortcut(struct walk *walk, struct layer *layer, struct err *err) {
+    if (!walk->in_block || walk->block.shortcut >= 0) {
+        return err_set(err, ERR_RANGE, "stands outside of a residual block");
+    }
+    walk->block.shortcut = layer->index;
+    layer->out = walk->made[walk->block.fork].in;
+    return ERR_OK;
+}
+
+static int measure_join(struct walk *walk, struct layer *layer, struct err *err) {
+    if (!walk->in_block || walk->block.shortcut < 0) {
+        return err_set(err, ERR_RANGE, "ends, but has no beginning or no shortcut");
+    }
+    const struct shape body = walk->made[walk->block.shortcut].in, other = layer->in;
+    if (body.C != other.C || body.H != other.H || body.W != other.W) {
+        return err_set(
+            err, ERR_RANGE,
+            "the body gives (%d, %d, %d), the shortcut (%d, %d, %d), and they are added: "
+            "put a conv2d with the body's channels and strides into \"shortcut\"",
+            body.C, body.H, body.W, other.C, other.H, other.W);
+    }
+    layer->out = other;
+    walk->block.join = layer->index;
+    for (int i = 0; i < 3; i++) {
+        const int parts[] = {walk->block.fork, walk->block.shortcut, walk->block.join};
+        walk->made[parts[i]].block = walk->block;
+    }
+    walk->in_block = false;
+    return ERR_OK;
+}
+
+/* "3", "3.body.0"; of the marks of a block, the block's */
+static void name_layer(struct walk *walk, struct layer *layer) {
+    const enum layer_kind kind = layer->spec.kind;
+    const bool is_mark = kind == LAYER_SHORTCUT || kind == LAYER_JOIN;
+    if (!walk->in_block) {
+        (void)snprintf(layer->name, sizeof layer->name, "%d", walk->next++); // fits
+        return;
+    }
+    const struct layer *fork = &walk->made[walk->block.fork];
+    const char *list = walk->block.shortcut < 0 ? "body" : "shortcut";
+    if (is_mark) {
+        memcpy(layer->name, fork->name, sizeof layer->name);
+    } else {
+        (void)snprintf(layer->name, sizeof layer->name, "%.8s.%s.%d", fork->name, list,
+                       walk->next++); // fits: a list has three digits at most
+    }
+}
+
+/* Where counting goes on after a mark. */
+static void count_on(struct walk *walk, const struct layer *layer) {
+    if (layer->spec.kind == LAYER_RESIDUAL || layer->spec.kind == LAYER_SHORTCUT) {
+        walk->next = 0;
+    } else if (layer->spec.kind == LAYER_JOIN) {
+        walk->next = (int)strtol(layer->name, NULL, 10) + 1;
+    }
+}
+
+static int measure_shape(struct walk *walk, struct layer *layer, struct err *err) {
     layer->ops = layer_ops_get(&layer->spec);
     if (!layer->ops) {
         return err_set(err, ERR_RANGE, "no such kind of layer");
     }
-    int rc = layer->ops->shape(&layer->spec, layer->in, &layer->out, err);
+    switch (layer->spec.kind) {
+    case LAYER_RESIDUAL:
+        return measure_residual(walk, layer, err);
+    case LAYER_SHORTCUT:
+        return measure_shortcut(walk, layer, err);
+    case LAYER_JOIN:
+        return measure_join(walk, layer, err);
+    default:
+        return layer->ops->shape(&layer->spec, layer->in, &layer->out, err);
+    }
+}
+
+static int measure_layer(struct walk *walk, struct layer *layer, struct net_size *size, size_t N,
+                         struct err *err) {
+    name_layer(walk, layer);
+    int rc = measure_shape(walk, layer, err);
     if (rc < 0) {
         return rc;
     }
+    count_on(walk, layer);
     layer->needs_dx = size->params > 0; // those of the layers before
     if (!add_layer(size, layer, N)) {
         return too_large(err);
     }
+    walk->at = layer->out;
     return ERR_OK;
 }
 
@@ -151,14 +250,16 @@ int net_measure(struct layer *made, const struct layer_spec *layers, int count, 
         (void)too_large(err); // the code is that of the wrapped error
         return err_wrap(err, "input (%d, %d, %d)", input.C, input.H, input.W);
     }
-    struct shape at = input;
+    struct walk walk = {.made = made, .at = input};
     for (int i = 0; i < count; i++) {
-        made[i] = (struct layer){.spec = layers[i], .index = i, .in = at};
-        (void)snprintf(made[i].name, sizeof made[i].name, "%d", i); // fits
-        if (measure_layer(&made[i], &sum, N, err) < 0) {
+        made[i] = (struct layer){.spec = layers[i], .index = i, .in = walk.at};
+        if (measure_layer(&walk, &made[i], &sum, N, err) < 0) {
             return err_wrap(err, "layer %s (%s)", made[i].name, kind_name(&layers[i]));
         }
-        at = made[i].out;
+    }
+    if (walk.in_block) {
+        return err_set(err, ERR_RANGE, "layer %s (residual): has no end",
+                       made[walk.block.fork].name);
     }
     rc = check_ends(&made[count - 1], classes, sum.params, err);
     if (rc == ERR_OK) {
@@ -182,4 +283,22 @@ int net_check(const struct layer_spec *layers, int count, struct shape input, in
         *params = size.params;
     }
     return ERR_OK;
+}
+
+int net_check_training(const struct layer_spec *layers, int count, struct shape input, int classes,
+                       int samples, struct err *err) {
+    struct layer made[NET_LAYER_MAX];
+    struct net_size size;
+    int rc = net_measure(made, layers, count, input, classes, samples, &size, err);
+    for (int i = 0; i < count && rc == ERR_OK; i++) {
+        const bool alone = samples == 1 && made[i].in.H == 1 && made[i].in.W == 1;
+        if (made[i].spec.kind == LAYER_BATCH_NORM && alone) {
+            rc = err_set(err, ERR_RANGE,
+                         "layer %s (batch_norm): gets one value a channel from a batch of one "
+                         "sample, and nothing is left when its mean is taken away: batch_size must "
+                         "be at least 2",
+                         made[i].name);
+        }
+    }
+    return rc;
 }

@@ -8,7 +8,7 @@
 
 struct err;
 
-enum { NET_LAYER_MAX = 256 };
+enum { NET_LAYER_MAX = 512 };
 
 /* Parameters, their gradients and the activations of a batch together: bytes. */
 #define NET_MEMORY_MAX ((size_t)8 << 30)

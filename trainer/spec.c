@@ -35,9 +35,18 @@ const char *const init_names[INIT_COUNT] = {
 };
 
 const char *const layer_names[LAYER_COUNT] = {
-    [LAYER_DENSE] = "dense",     [LAYER_CONV2D] = "conv2d",   [LAYER_MAXPOOL] = "maxpool",
-    [LAYER_AVGPOOL] = "avgpool", [LAYER_FLATTEN] = "flatten", [LAYER_ACTIVATION] = "activation",
+    [LAYER_DENSE] = "dense",
+    [LAYER_CONV2D] = "conv2d",
+    [LAYER_MAXPOOL] = "maxpool",
+    [LAYER_AVGPOOL] = "avgpool",
+    [LAYER_GLOBALAVGPOOL] = "globalavgpool",
+    [LAYER_FLATTEN] = "flatten",
+    [LAYER_BATCH_NORM] = "batch_norm",
+    [LAYER_ACTIVATION] = "activation",
     [LAYER_DROPOUT] = "dropout",
+    [LAYER_RESIDUAL] = "residual",
+    [LAYER_SHORTCUT] = "shortcut",
+    [LAYER_JOIN] = "residual",
 };
 
 const char *const loss_names[LOSS_COUNT] = {

@@ -70,18 +70,28 @@ struct init_spec {
 };
 
 enum layer_kind {
-    LAYER_DENSE,      // units, init
-    LAYER_CONV2D,     // channels, kernel, stride, padding, init
-    LAYER_MAXPOOL,    // kernel, stride
-    LAYER_AVGPOOL,    // kernel, stride
-    LAYER_FLATTEN,    // (C, H, W) -> (C*H*W, 1, 1)
-    LAYER_ACTIVATION, // activation
-    LAYER_DROPOUT,    // p
+    LAYER_DENSE,         // units, init
+    LAYER_CONV2D,        // channels, kernel, stride, padding, init
+    LAYER_MAXPOOL,       // kernel, stride
+    LAYER_AVGPOOL,       // kernel, stride
+    LAYER_GLOBALAVGPOOL, // (C, H, W) -> (C, 1, 1)
+    LAYER_FLATTEN,       // (C, H, W) -> (C*H*W, 1, 1)
+    LAYER_BATCH_NORM,    // eps, momentum
+    LAYER_ACTIVATION,    // activation
+    LAYER_DROPOUT,       // p
+    LAYER_RESIDUAL,      // the beginning of a residual block
+    LAYER_SHORTCUT,      // between its body and its shortcut
+    LAYER_JOIN,          // its end
     LAYER_COUNT,
+    LAYER_LISTED_COUNT = LAYER_SHORTCUT, // kinds that can be written into a list of layers
 };
 extern const char *const layer_names[LAYER_COUNT];
 
 /* A layer.  The index in the list is its name in checkpoints ("0.weight"), as in nn.Sequential.
+ *
+ * A residual block is y = body(x) + shortcut(x).  It lies flat in the list: LAYER_RESIDUAL, the body,
+ * LAYER_SHORTCUT, the layers of the shortcut (none: y = body(x) + x), LAYER_JOIN; and counts as one, with
+ * two lists in it: "3.body.0.weight", "3.shortcut.0.weight".  Blocks do not nest.
  *
  * Maxout over k pieces takes k*c channels to c: whoever makes the list has widened the dense or
  * conv2d layer in front of it to k*c. */
@@ -91,6 +101,7 @@ struct layer_spec {
     int channels;                      // conv2d: filters
     int kernel, stride, padding;       // conv2d, pools (no padding): pixels
     float p;                           // dropout: probability of a zero, in [0, 1)
+    double eps, momentum;              // batch_norm: 1e-5, 0.1
     struct activation_spec activation; // activation
     struct init_spec init;             // dense, conv2d: the weights; biases start at 0
 };

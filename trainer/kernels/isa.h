@@ -118,6 +118,11 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(maxpool_backward)                                                                            \
     X(avgpool_forward)                                                                             \
     X(avgpool_backward)                                                                            \
+    X(globalavgpool_forward)                                                                       \
+    X(globalavgpool_backward)                                                                      \
+    X(batch_norm_moments)                                                                          \
+    X(batch_norm_forward)                                                                          \
+    X(batch_norm_backward)                                                                         \
     X(activation_forward)                                                                          \
     X(activation_backward)                                                                         \
     X(prelu_forward)                                                                               \
@@ -149,6 +154,7 @@ KERNEL_INLINE float vec_sum(vec v) {
     X(lion)                                                                                        \
     X(ema)                                                                                         \
     X(sum_squares)                                                                                 \
+    X(add)                                                                                         \
     X(axpy)                                                                                        \
     X(scale)                                                                                       \
     X(clamp)                                                                                       \

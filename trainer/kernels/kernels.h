@@ -37,6 +37,13 @@ struct pool_shape {
     int P, Q; // (H - kernel)/stride + 1
 };
 
+/* Channels of a batch of n samples, each of `pixels` values a sample. */
+struct norm_shape {
+    int C;
+    size_t pixels; // H*W
+    int N, n;      // 1 <= n <= N
+};
+
 /* The logits of a batch and what they should have been.  The target of a sample is t = share *
  * onehot(label) + (1 - share) * onehot(other); of the softmax, with smoothing s, (1 - s) t + s /
  * classes. */
@@ -73,6 +80,25 @@ struct kernels {
                              const struct pool_shape *shape);
     void (*avgpool_forward)(float *y, const float *x, const struct pool_shape *shape);
     void (*avgpool_backward)(float *dx, const float *dy, const struct pool_shape *shape);
+
+    /* y (C, N) = mean over the pixels of x (C, pixels, N), and its gradient */
+    void (*globalavgpool_forward)(float *y, const float *x, int C, size_t pixels, int N);
+    void (*globalavgpool_backward)(float *dx, const float *dy, int C, size_t pixels, int N);
+
+    /* Batch normalization of x (C, pixels, N).  Columns past n may hold anything finite: they are left
+     * out of every sum, and are 0 in y and dx.
+     *     mean, var (C)      of each channel, the variance divided by the number of values
+     *     y = (x - mean) * invstd * weight + bias
+     *     dx (or NULL: it is not needed), dweight (C), dbias (C), from dy (0 past n), when mean and
+     *     invstd = 1 / sqrt(var + eps) are those of x itself */
+    void (*batch_norm_moments)(double *mean, double *var, const float *x,
+                               const struct norm_shape *shape);
+    void (*batch_norm_forward)(float *y, const float *x, const double *mean, const double *invstd,
+                               const float *weight, const float *bias,
+                               const struct norm_shape *shape);
+    void (*batch_norm_backward)(float *dx, float *dweight, float *dbias, const float *dy,
+                                const float *x, const double *mean, const double *invstd,
+                                const float *weight, const struct norm_shape *shape);
 
     /* Elementwise over n values (n a multiple of 16); y may be x.  Every kind but prelu and maxout.
      * Within 1 ulp of exp, expm1, log1p and tanh, 1.5 of erfc. */
@@ -160,6 +186,8 @@ struct kernels {
 
     /* sum of x^2 in double, in an order that depends on n alone: the same bits in every set */
     double (*sum_squares)(const float *x, size_t n);
+    /* y = a + b, activations: n a multiple of 16 */
+    void (*add)(float *y, const float *a, const float *b, size_t n);
     /* y += a * x */
     void (*axpy)(float *y, const float *x, float a, size_t n);
     /* y *= a */

@@ -4,7 +4,11 @@
  *
  * with vectors over the batch.  Both gradients visit the windows in the same order and give each
  * pixel its share.  Windows that do not overlap write a pixel once: then it is stored, not added to,
- * which halves the traffic, and dx is cleared first only where the windows leave pixels out. */
+ * which halves the traffic, and dx is cleared first only where the windows leave pixels out.
+ *
+ * The mean over all pixels of a channel is a kernel of its own (global average pooling: Lin, Chen,
+ * Yan 2014): a window of any size, added up by stretches of 64 pixels, so that the rounding error
+ * stays small. */
 #include "trainer/kernels/isa.h"
 
 #include <stdbool.h>
@@ -141,4 +145,38 @@ void KERNEL(maxpool_backward)(float *dx, const float *dy, const uint8_t *arg,
 
 void KERNEL(avgpool_backward)(float *dx, const float *dy, const struct pool_shape *s) {
     pool_backward(dx, dy, NULL, s);
+}
+
+void KERNEL(globalavgpool_forward)(float *y, const float *x, int C, size_t pixels, int N) {
+    enum { STRETCH = 64 };
+    const vec count = vec_all((float)pixels);
+    for (int c = 0; c < C; c++) {
+        for (int n = 0; n < N; n += LANES) {
+            vec total = vec_all(0.0f);
+            for (size_t from = 0; from < pixels; from += STRETCH) {
+                const size_t to = pixels - from < STRETCH ? pixels : from + STRETCH;
+                vec sum = vec_all(0.0f);
+                for (size_t p = from; p < to; p++) {
+                    sum += vec_load(x + p * (size_t)N + n);
+                }
+                total += sum;
+            }
+            vec_store(y + n, total / count);
+        }
+        x += pixels * (size_t)N;
+        y += N;
+    }
+}
+
+void KERNEL(globalavgpool_backward)(float *dx, const float *dy, int C, size_t pixels, int N) {
+    const vec count = vec_all((float)pixels);
+    for (int c = 0; c < C; c++) {
+        for (size_t p = 0; p < pixels; p++) {
+            for (int n = 0; n < N; n += LANES) {
+                vec_store(dx + n, vec_load(dy + n) / count);
+            }
+            dx += N;
+        }
+        dy += N;
+    }
 }

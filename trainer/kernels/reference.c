@@ -158,6 +158,19 @@ void reference_avgpool_backward(double *dx, const float *dy, const struct pool_s
     }
 }
 
+void reference_globalavgpool_forward(double *y, const float *x, int C, size_t pixels, int N) {
+    clear(y, (size_t)C * N);
+    for (size_t i = 0; i < (size_t)C * pixels * N; i++) {
+        y[i / (pixels * N) * N + i % N] += (double)x[i] / (double)pixels;
+    }
+}
+
+void reference_globalavgpool_backward(double *dx, const float *dy, int C, size_t pixels, int N) {
+    for (size_t i = 0; i < (size_t)C * pixels * N; i++) {
+        dx[i] = (double)dy[i / (pixels * N) * N + i % N] / (double)pixels;
+    }
+}
+
 /* ---- nonlinearities ---- */
 
 static double activation(double x, const struct activation_spec *spec) {
@@ -557,6 +570,12 @@ double reference_sum_squares(const float *x, size_t n) {
         sum += (double)x[i] * (double)x[i];
     }
     return sum;
+}
+
+void reference_add(double *y, const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (double)a[i] + (double)b[i];
+    }
 }
 
 void reference_axpy(double *y, const float *x, double a, size_t n) {

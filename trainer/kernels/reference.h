@@ -28,6 +28,17 @@ void reference_maxpool_backward(double *dx, const float *dy, const uint8_t *arg,
 void reference_avgpool_forward(double *y, const float *x, const struct pool_shape *shape);
 void reference_avgpool_backward(double *dx, const float *dy, const struct pool_shape *shape);
 
+void reference_globalavgpool_forward(double *y, const float *x, int C, size_t pixels, int N);
+void reference_globalavgpool_backward(double *dx, const float *dy, int C, size_t pixels, int N);
+void reference_batch_norm_moments(double *mean, double *var, const float *x,
+                                  const struct norm_shape *shape);
+void reference_batch_norm_forward(double *y, const float *x, const double *mean,
+                                  const double *invstd, const float *weight, const float *bias,
+                                  const struct norm_shape *shape);
+void reference_batch_norm_backward(double *dx, double *dweight, double *dbias, const float *dy,
+                                   const float *x, const double *mean, const double *invstd,
+                                   const float *weight, const struct norm_shape *shape);
+
 void reference_activation_forward(double *y, const float *x, size_t n,
                                   const struct activation_spec *spec);
 /* From the input, as the derivative is defined; some kernels go by the output. */
@@ -85,6 +96,7 @@ void reference_lion(double *w, const float *g, double *m, size_t n, double lr, d
 void reference_ema(double *e, const float *w, double decay, size_t n);
 
 double reference_sum_squares(const float *x, size_t n);
+void reference_add(double *y, const float *a, const float *b, size_t n);
 void reference_axpy(double *y, const float *x, double a, size_t n);
 void reference_scale(double *y, double a, size_t n);
 void reference_clamp(double *y, double limit, size_t n);

@@ -1,4 +1,4 @@
-/* trainer/kernels/rows.c - what has a parameter a row or channel: bias, prelu; and maxout.
+/* trainer/kernels/rows.c - what has a parameter a row or channel: bias, prelu; maxout, and a sum.
  *
  * A row is all values of a channel, M = H*W*N of them, a multiple of 16.
  *
@@ -119,5 +119,11 @@ void KERNEL(maxout_backward)(float *dx, const float *dy, const uint8_t *arg, int
         }
         dy += M;
         arg += M;
+    }
+}
+
+void KERNEL(add)(float *y, const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        vec_store(y + i, vec_load(a + i) + vec_load(b + i));
     }
 }

@@ -32,6 +32,17 @@
     { .kind = LAYER_MAXPOOL, .kernel = (k), .stride = (s) }
 #define AVGPOOL(k, s)                                                                              \
     { .kind = LAYER_AVGPOOL, .kernel = (k), .stride = (s) }
+#define GLOBALAVGPOOL                                                                              \
+    { .kind = LAYER_GLOBALAVGPOOL }
+#define BATCH_NORM(e, m)                                                                           \
+    { .kind = LAYER_BATCH_NORM, .eps = (e), .momentum = (m) }
+/* The marks of a residual block. */
+#define RESIDUAL                                                                                   \
+    { .kind = LAYER_RESIDUAL }
+#define SHORTCUT                                                                                   \
+    { .kind = LAYER_SHORTCUT }
+#define JOIN                                                                                       \
+    { .kind = LAYER_JOIN }
 #define FLATTEN                                                                                    \
     { .kind = LAYER_FLATTEN }
 #define DROPOUT(q)                                                                                 \

@@ -17,8 +17,10 @@ struct work {
     struct shape in, out;
     const double *w; // its parameters
     double *dw;
-    double *x, *dx; // (n, in)
-    double *y, *dy; // (n, out)
+    double *x, *dx;                     // (n, in)
+    double *y, *dy;                     // (n, out)
+    size_t buffer;                      // where its running statistics are
+    const struct work *fork, *shortcut; // shortcut and join: parts of their block
 };
 
 static size_t len_of(struct shape s) {
@@ -44,12 +46,18 @@ static struct shape shape_after(const struct layer_spec *spec, struct shape in) 
                               (in.W - spec->kernel) / spec->stride + 1};
     case LAYER_FLATTEN:
         return (struct shape){in.C * in.H * in.W, 1, 1};
+    case LAYER_GLOBALAVGPOOL:
+        return (struct shape){in.C, 1, 1};
     case LAYER_ACTIVATION:
         if (spec->activation.kind == ACTIVATION_MAXOUT) {
             return (struct shape){in.C / spec->activation.pieces, in.H, in.W};
         }
         return in;
+    case LAYER_BATCH_NORM:
     case LAYER_DROPOUT:
+    case LAYER_RESIDUAL:
+    case LAYER_SHORTCUT: // the walk knows better
+    case LAYER_JOIN:
     case LAYER_COUNT:
         break;
     }
@@ -66,6 +74,9 @@ static size_t params_of(const struct layer_spec *spec, struct shape in) {
     }
     if (spec->kind == LAYER_ACTIVATION && spec->activation.kind == ACTIVATION_PRELU) {
         return (size_t)in.C;
+    }
+    if (spec->kind == LAYER_BATCH_NORM) {
+        return 2 * (size_t)in.C;
     }
     return 0;
 }
@@ -163,6 +174,103 @@ static void avgpool_at(struct work *k, int n, int c, int p, int q, bool back) {
     }
     if (!back) {
         k->y[yi] = sum / (kernel * kernel);
+    }
+}
+
+static void globalavgpool_at(struct work *k, int n, int c, int p, int q, bool back) {
+    (void)p; // the output is one pixel
+    (void)q;
+    const size_t yi = at(k->out, n, c, 0, 0);
+    const int pixels = k->in.H * k->in.W;
+    for (int i = 0; i < pixels; i++) {
+        const size_t xi = at(k->in, n, c, i / k->in.W, i % k->in.W);
+        if (back) {
+            k->dx[xi] += k->dy[yi] / pixels;
+        } else {
+            k->y[yi] += k->x[xi] / pixels;
+        }
+    }
+}
+
+/* ---- batch normalization ---- */
+
+/* Calls for the m values of a channel, one after the other. */
+#define EACH_VALUE(k, c, i)                                                                        \
+    for (int n_ = 0; n_ < (k)->net->n; n_++)                                                       \
+        for (size_t i = at((k)->in, n_, (c), 0, 0), end_ = i + (size_t)((k)->in.H * (k)->in.W);    \
+             i < end_; i++)
+
+/* Mean and variance that a channel is normalized with; a training moves the running ones. */
+static void moments(const struct work *k, int c, double *mean, double *var) {
+    const double *running = k->net->buffers ? k->net->buffers + k->buffer : NULL;
+    if (!k->net->train) {
+        *mean = running[c];
+        *var = running[k->in.C + c];
+        return;
+    }
+    const double m = (double)k->net->n * k->in.H * k->in.W;
+    *mean = *var = 0.0;
+    EACH_VALUE(k, c, i) {
+        *mean += k->x[i] / m;
+    }
+    EACH_VALUE(k, c, i) {
+        *var += (k->x[i] - *mean) * (k->x[i] - *mean) / m;
+    }
+    if (k->net->moved) {
+        const double share = k->spec->momentum;
+        double *moved = k->net->moved + k->buffer;
+        moved[c] = running[c] * (1.0 - share) + *mean * share;
+        moved[k->in.C + c] = running[k->in.C + c] * (1.0 - share) + *var * m / (m - 1.0) * share;
+    }
+}
+
+static void batch_norm(struct work *k, bool back) {
+    const double m = (double)k->net->n * k->in.H * k->in.W;
+    for (int c = 0; c < k->in.C; c++) {
+        double mean, var, sum = 0.0, product = 0.0;
+        moments(k, c, &mean, &var);
+        const double deviation = sqrt(var + k->spec->eps);
+        EACH_VALUE(k, c, i) {
+            const double xh = (k->x[i] - mean) / deviation;
+            if (!back) {
+                k->y[i] = k->w[c] * xh + k->w[k->in.C + c];
+            } else {
+                sum += k->dy[i];
+                product += k->dy[i] * xh;
+            }
+        }
+        if (!back) {
+            continue;
+        }
+        k->dw[c] += product;
+        k->dw[k->in.C + c] += sum;
+        EACH_VALUE(k, c, i) {
+            const double xh = (k->x[i] - mean) / deviation;
+            k->dx[i] += k->w[c] / deviation * (k->dy[i] - sum / m - xh * product / m);
+        }
+    }
+}
+
+/* ---- residual blocks ---- */
+
+static void add_all(double *to, const double *from, const struct work *k, struct shape shape) {
+    for (size_t i = 0; i < len_of(shape) * (size_t)k->net->n; i++) {
+        to[i] += from[i];
+    }
+}
+
+/* y is 0 before; x of the shortcut's mark is what the body gave. */
+static void residual(struct work *k, bool back) {
+    const struct work *source = k->spec->kind == LAYER_SHORTCUT ? k->fork : k;
+    if (!back) {
+        add_all(k->y, source->x, k, k->out);
+    } else {
+        add_all(source->dx, k->dy, k, k->out);
+    }
+    if (k->spec->kind == LAYER_JOIN && !back) {
+        add_all(k->y, k->shortcut->x, k, k->out);
+    } else if (k->spec->kind == LAYER_JOIN) {
+        add_all(k->shortcut->dx, k->dy, k, k->out);
     }
 }
 
@@ -333,40 +441,91 @@ static void run(struct work *k, bool back) {
     case LAYER_FLATTEN: // (C, H, W) of a sample is contiguous here too
         memcpy(back ? k->dx : k->y, back ? k->dy : k->x, bytes);
         return;
+    case LAYER_GLOBALAVGPOOL:
+        everywhere(k, globalavgpool_at, back);
+        return;
+    case LAYER_BATCH_NORM:
+        batch_norm(k, back);
+        return;
+    case LAYER_RESIDUAL:
+    case LAYER_SHORTCUT:
+    case LAYER_JOIN:
+        residual(k, back);
+        return;
     case LAYER_COUNT:
         break;
     }
     assert(!"unknown layer");
 }
 
-/* Adds up the loss; dlogits = (softmax - onehot) / n */
-static double cross_entropy(const struct reference_net *net, const double *logits,
-                            double *dlogits) {
+/* ---- losses ---- */
+
+/* What class c should have of sample n, before smoothing. */
+static double target(const struct reference_net *net, int n, int c) {
+    if (net->others == NULL) {
+        return c == net->labels[n];
+    }
+    return net->share * (c == net->labels[n]) + (1.0 - net->share) * (c == net->others[n]);
+}
+
+static double cross_entropy(const struct reference_net *net, int n, const double *z, double *dz) {
+    double top = z[0], sum = 0.0, loss = 0.0;
+    for (int c = 1; c < net->classes; c++) {
+        top = fmax(top, z[c]);
+    }
+    for (int c = 0; c < net->classes; c++) {
+        sum += exp(z[c] - top);
+    }
+    for (int c = 0; c < net->classes; c++) {
+        const double t = target(net, n, c) * (1.0 - net->loss.label_smoothing) +
+                         net->loss.label_smoothing / net->classes;
+        loss -= t * (z[c] - top - log(sum));
+        dz[c] = exp(z[c] - top) / sum - t;
+    }
+    return loss;
+}
+
+static double squared_error(const struct reference_net *net, int n, const double *z, double *dz) {
+    double loss = 0.0;
+    for (int c = 0; c < net->classes; c++) {
+        const double error = z[c] - target(net, n, c);
+        loss += error * error / net->classes;
+        dz[c] = 2.0 * error / net->classes;
+    }
+    return loss;
+}
+
+/* The mean over the samples. */
+static double loss_of(const struct reference_net *net, const double *logits, double *dlogits) {
     double total = 0.0;
     for (int n = 0; n < net->n; n++) {
         const double *z = &logits[(size_t)n * net->classes];
-        double top = z[0], sum = 0.0;
-        for (int c = 1; c < net->classes; c++) {
-            top = fmax(top, z[c]);
-        }
+        double *dz = &dlogits[(size_t)n * net->classes];
+        total += net->loss.kind == LOSS_MSE ? squared_error(net, n, z, dz)
+                                            : cross_entropy(net, n, z, dz);
         for (int c = 0; c < net->classes; c++) {
-            sum += exp(z[c] - top);
-        }
-        total += log(sum) + top - z[net->labels[n]];
-        for (int c = 0; c < net->classes; c++) {
-            dlogits[(size_t)n * net->classes + c] =
-                (exp(z[c] - top) / sum - (c == net->labels[n])) / net->n;
+            dz[c] /= net->n;
         }
     }
     return total / net->n;
 }
 
+/* ---- the whole ---- */
+
+/* Goes from the input of layer i to its output; `fork` keeps the input of the block that is open. */
+static struct shape step(const struct layer_spec *spec, struct shape in, struct shape *fork) {
+    if (spec->kind == LAYER_RESIDUAL) {
+        *fork = in;
+    }
+    return spec->kind == LAYER_SHORTCUT ? *fork : shape_after(spec, in);
+}
+
 size_t reference_param_count(const struct reference_net *net) {
     size_t params = 0;
-    struct shape in = net->input;
+    struct shape in = net->input, fork = in;
     for (int i = 0; i < net->count; i++) {
         params += params_of(&net->layers[i], in);
-        in = shape_after(&net->layers[i], in);
+        in = step(&net->layers[i], in, &fork);
     }
     return params;
 }
@@ -380,18 +539,25 @@ static double *zeros(struct shape shape, int n) {
 /* Lays out the layers over (n, ...) arrays: y of one is x of the next. */
 static void prepare(const struct reference_net *net, const double *params, double *grads,
                     struct work work[LAYERS_MAX]) {
-    struct shape in = net->input;
-    size_t offset = 0;
+    struct shape in = net->input, fork_in = in;
+    size_t offset = 0, buffer = 0;
+    const struct work *fork = NULL, *shortcut = NULL;
     double *x = zeros(in, net->n), *dx = zeros(in, net->n);
     memcpy(x, net->x, len_of(in) * (size_t)net->n * sizeof *x);
     for (int i = 0; i < net->count; i++) {
         struct work *k = &work[i];
         const struct layer_spec *spec = &net->layers[i];
         *k = (struct work){.net = net, .spec = spec, .index = i, .in = in, .x = x, .dx = dx};
-        k->out = shape_after(spec, in);
+        fork = spec->kind == LAYER_RESIDUAL ? k : fork;
+        shortcut = spec->kind == LAYER_SHORTCUT ? k : shortcut;
+        k->fork = fork;
+        k->shortcut = shortcut;
+        k->out = step(spec, in, &fork_in);
         k->w = params + offset;
         k->dw = grads ? grads + offset : NULL;
         offset += params_of(spec, in);
+        k->buffer = buffer;
+        buffer += spec->kind == LAYER_BATCH_NORM ? 2 * (size_t)in.C : 0;
         in = k->out;
         k->y = x = zeros(in, net->n);
         k->dy = dx = zeros(in, net->n);
@@ -407,7 +573,7 @@ double reference_loss(const struct reference_net *net, const double *params, dou
         run(&work[i], false);
     }
     struct work *last = &work[net->count - 1];
-    double loss = cross_entropy(net, last->y, last->dy);
+    double loss = loss_of(net, last->y, last->dy);
     if (logits) {
         memcpy(logits, last->y, (size_t)net->n * (size_t)net->classes * sizeof *logits);
     }

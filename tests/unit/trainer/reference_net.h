@@ -20,16 +20,24 @@ struct reference_net {
     int n;           // samples
     const double *x; // (n, C, H, W)
     const uint8_t *labels;
+    const uint8_t *others; // NULL, or the target is share times labels, 1 - share times these
+    double share;
+    struct loss_spec loss;
 
-    bool train; // dropout with the masks of (seed, epoch, step)
+    bool train; // dropout with the masks of (seed, epoch, step); batch normalization by the batch
     uint64_t seed;
     uint32_t epoch, step;
+
+    /* Running mean (C) and variance (C) of each batch normalization in turn: those of an evaluation,
+     * and where a training has moved them to; either may be NULL where it is of no use. */
+    const double *buffers;
+    double *moved;
 };
 
 /* Parameters in the order of the layers, weight before bias, each in PyTorch's shape. */
 size_t reference_param_count(const struct reference_net *net);
 
-/* The mean cross-entropy in nats.  `grads`, unless NULL, receives its gradient by the chain rule,
+/* The mean loss.  `grads`, unless NULL, receives its gradient by the chain rule,
  * `logits`, unless NULL, (n, classes). */
 double reference_loss(const struct reference_net *net, const double *params, double *grads,
                       double *logits);

@@ -175,6 +175,38 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
          "loss.label_smoothing: \"label_smoothing\" is not a key of loss \"mse\", only of "
          "\"cross_entropy\"\n"},
         {"{\"model\": \"lenet\"}", "model: unknown model \"lenet\"; did you mean \"lenet5\"?\n"},
+        {"{\"model\": \"deep101\"}",
+         "model: unknown model \"deep101\": deep has from 1 to 100 hidden layers\n"},
+        {"{\"model\": {\"name\": \"deep0\"}}",
+         "model: unknown model \"deep0\": deep has from 1 to 100 hidden layers\n"},
+        {"{\"model\": {\"name\": \"deep\", \"depth\": 101}}",
+         "model.depth: must be an integer from 1 to 100, not 101\n"},
+        {"{\"model\": {\"name\": \"deep3\", \"unit\": 10}}",
+         "model.unit: unknown key \"unit\"; did you mean \"units\"?\n"},
+        {"{\"model\": {\"name\": \"mlp\", \"units\": 10}}",
+         "model.units: \"units\" is not a key of model \"mlp\", only of \"deep\"\n"},
+        {"{\"batch_norm\": 1}", "batch_norm: must be true or false, not 1\n"},
+        {"{\"batch_norm\": false, \"model\": {\"layers\": [\"flatten\"]}}",
+         "batch_norm: is for named models; put {\"type\": \"batch_norm\"} into the list of "
+         "layers\n"},
+        {"{\"model\": \"resnet-small\", \"activation\": \"maxout\"}",
+         "activation: maxout must follow a dense or conv2d layer, with at most a batch_norm in "
+         "between\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"batch_norm\", \"eps\": 0}]}}",
+         "model.layers[0].eps: must be a number above 0 and at most 1000000, not 0\n"},
+        {"{\"model\": {\"layers\": [\"residual\"]}}",
+         "model.layers[0]: layer \"residual\" needs \"layers\"\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"residual\", \"layers\": []}]}}",
+         "model.layers[0].layers: must be a list of 1 to 200 layers\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"residual\", \"layers\": [\"batch_norm\"], "
+         "\"shortcut\": [{\"type\": \"conv2d\", \"channels\": 3}]}]}}",
+         "model.layers[0].shortcut[0]: layer \"conv2d\" needs \"kernel\"\n"},
+        {"{\"model\": {\"layers\": [{\"type\": \"residual\", \"layers\": [\"flatten\", {\"type\": "
+         "\"residual\", \"layers\": [\"batch_norm\"]}]}]}}",
+         "model.layers[0].layers[1]: residual blocks do not nest\n"},
+        {"{\"model\": {\"layers\": [\"join\"]}}",
+         "model.layers[0]: unknown layer \"join\"; known: dense, conv2d, maxpool, avgpool, "
+         "globalavgpool, flatten, batch_norm, activation, dropout, residual\n"},
         {"{\"model\": {\"layers\": []}}", "model.layers: must be a list of 1 to 200 layers\n"},
         {"{\"model\": {\"layers\": {}}}", "model.layers: must be a list of 1 to 200 layers\n"},
         {"{\"model\": {\"name\": \"mlp\", \"layers\": [\"flatten\"]}}",
@@ -196,7 +228,8 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
          "dropout: is for named models; put {\"type\": \"dropout\"} into the list of layers\n"},
         {"{\"model\": {\"layers\": [\"flatten\", {\"type\": \"activation\", \"name\": "
          "\"maxout\"}]}}",
-         "model.layers[1]: maxout must follow a dense or conv2d layer directly\n"},
+         "model.layers[1]: maxout must follow a dense or conv2d layer, with at most a "
+         "batch_norm in between\n"},
         {"{\"init\": {\"name\": \"orthogonal\", \"gain\": 0}}",
          "init.gain: must be a number above 0 and at most 1000000, or \"auto\", not 0\n"},
         {"{\"init\": {\"name\": \"he_normal\", \"gain\": \"automatic\"}}",
@@ -467,6 +500,26 @@ static void identities_are_one_for_all_spellings(void **state) {
          {"{\"dataset\": {\"normalize\": {\"std\": [0.25], \"mean\": 0.50}}}"}},
         {"{\"model\":\"mlp\"}", {"{\"model\": \"mlp\"}", "{\"model\": \"mlp\", \"dropout\": 0.2}"}},
         {"{\"dropout\":0,\"model\":\"mlp\"}", {"{\"dropout\": 0, \"model\": \"mlp\"}"}},
+        {"{\"model\":\"deep10\"}",
+         {"{\"model\": \"deep10\"}", "{\"model\": {\"name\": \"deep\"}}", "{\"model\": \"deep\"}",
+          "{\"model\": {\"name\": \"deep\", \"depth\": 10}, \"batch_norm\": false}",
+          "{\"model\": {\"units\": 500, \"name\": \"deep10\"}}"}},
+        {"{\"model\":{\"name\":\"deep3\",\"units\":64}}",
+         {"{\"model\": {\"name\": \"deep\", \"units\": 64, \"depth\": 3}}",
+          "{\"model\": {\"name\": \"deep3\", \"units\": 64}}"}},
+        {"{\"model\":\"resnet-small\"}",
+         {"{\"model\": \"resnet-small\"}", "{\"model\": \"resnet-small\", \"batch_norm\": true}"}},
+        {"{\"batch_norm\":false,\"model\":\"resnet-small\"}",
+         {"{\"model\": \"resnet-small\", \"batch_norm\": false}"}},
+        {"{\"batch_norm\":true,\"model\":\"vgg-small\"}",
+         {"{\"model\": \"vgg-small\", \"batch_norm\": true}"}},
+        {"{\"model\":{\"layers\":[{\"layers\":[\"batch_norm\"],\"type\":\"residual\"},{\"layers\":["
+         "\"flatten\"],\"shortcut\":[\"globalavgpool\"],\"type\":\"residual\"}]}}",
+         {"{\"model\": {\"layers\": [{\"type\": \"residual\", \"shortcut\": [], \"layers\": "
+          "[{\"type\": "
+          "\"batch_norm\", \"eps\": 1e-5, \"momentum\": 0.1}]}, {\"type\": \"residual\", "
+          "\"layers\": "
+          "[\"flatten\"], \"shortcut\": [\"globalavgpool\"]}]}}"}},
         {"{\"epochs\":5,\"schedule\":\"cosine\"}", // it ends with the training
          {"{\"schedule\": \"cosine\", \"epochs\": 5}",
           "{\"epochs\": 5, \"schedule\": {\"T_max\": 0, \"name\": \"cosine\"}}"}},
@@ -522,6 +575,14 @@ static void an_identity_is_read_back_to_itself(void **state) {
         "1, \"activation\": {\"name\": \"prelu\", \"init\": 0.1}}, \"flatten\", {\"type\": "
         "\"activation\","
         " \"name\": \"elu\", \"alpha\": 2}, {\"type\": \"dense\", \"units\": 10}]}}",
+        "{\"model\": {\"layers\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3}, "
+        "{\"type\": "
+        "\"residual\", \"layers\": [{\"type\": \"batch_norm\", \"momentum\": 0.5}, "
+        "\"activation\"], "
+        "\"shortcut\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 1}]}, "
+        "\"globalavgpool\", "
+        "{\"type\": \"dense\", \"units\": 10}]}}",
+        "{\"model\": {\"name\": \"deep\", \"depth\": 7, \"units\": 3}, \"batch_norm\": true}",
         "{\"dataset\": {\"name\": \"a/b\", \"test\": 5}, \"schedule\": {\"name\": \"inverse\", "
         "\"k\": 2}}",
     };

@@ -53,10 +53,24 @@ static void describe(struct buf *out, const struct layer_spec *layers, int count
         case LAYER_DROPOUT:
             buf_printf(out, "dropout(%g)", (double)l->p);
             break;
-        case LAYER_FLATTEN:
-        case LAYER_COUNT:
-            buf_puts(out, "flatten");
+        case LAYER_BATCH_NORM:
+            buf_printf(out, "bn(%g,%g)", l->eps, l->momentum);
             break;
+        case LAYER_RESIDUAL:
+            buf_puts(out, "{");
+            break;
+        case LAYER_SHORTCUT:
+            buf_puts(out, "+");
+            break;
+        case LAYER_JOIN:
+            buf_puts(out, "}");
+            break;
+        case LAYER_GLOBALAVGPOOL:
+        case LAYER_FLATTEN:
+            buf_puts(out, layer_names[l->kind]);
+            break;
+        case LAYER_COUNT:
+            fail();
         }
     }
 }
@@ -101,6 +115,112 @@ static void named_models_are_their_layers(void **state) {
         "flatten dense(500) relu dense(500) relu dense(500) relu dense(500) relu dense(500) "
         "relu dense(500) relu dense(500) relu dense(500) relu dense(500) relu dense(500) "
         "relu dense(10)");
+}
+
+#define BN "bn(1e-05,0.1) "
+
+static void convolutional_models_are_their_layers(void **state) {
+    (void)state;
+    struct model_choices with_norm = relu, maxout_norm = maxout3;
+    with_norm.batch_norm = maxout_norm.batch_norm = true;
+    check_layers("\"vgg-small\"", relu, 0,
+                 "conv2d(32,3,1,1) relu conv2d(32,3,1,1) relu maxpool(2,2) conv2d(64,3,1,1) relu "
+                 "conv2d(64,3,1,1) relu maxpool(2,2) flatten dense(256) relu dense(10)");
+    check_layers("\"vgg-small\"", with_norm, 0.5,
+                 "conv2d(32,3,1,1) " BN "relu conv2d(32,3,1,1) " BN "relu maxpool(2,2) "
+                 "conv2d(64,3,1,1) " BN "relu conv2d(64,3,1,1) " BN "relu maxpool(2,2) flatten "
+                 "dense(256) " BN "relu dropout(0.5) dense(10)");
+    check_layers("\"resnet-small\"", relu, 0,
+                 "conv2d(16,3,1,1) relu "
+                 "{ conv2d(16,3,1,1) relu conv2d(16,3,1,1) + } relu "
+                 "{ conv2d(32,3,2,1) relu conv2d(32,3,1,1) + conv2d(32,1,2,0) } relu "
+                 "{ conv2d(64,3,2,1) relu conv2d(64,3,1,1) + conv2d(64,1,2,0) } relu "
+                 "globalavgpool dense(10)");
+    check_layers(
+        "\"resnet-small\"", with_norm, 0.25,
+        "conv2d(16,3,1,1) " BN "relu "
+        "{ conv2d(16,3,1,1) " BN "relu conv2d(16,3,1,1) " BN "+ } relu "
+        "{ conv2d(32,3,2,1) " BN "relu conv2d(32,3,1,1) " BN "+ conv2d(32,1,2,0) " BN "} relu "
+        "{ conv2d(64,3,2,1) " BN "relu conv2d(64,3,1,1) " BN "+ conv2d(64,1,2,0) " BN "} relu "
+        "globalavgpool dropout(0.25) dense(10)");
+    check_layers("\"mlp\"", maxout_norm, 0, "flatten dense(1536) " BN "maxout dense(10)");
+}
+
+static void deep_has_any_depth_and_width(void **state) {
+    (void)state;
+    check_layers("\"deep1\"", relu, 0, "flatten dense(500) relu dense(10)");
+    check_layers("{\"name\": \"deep2\", \"units\": 7}", relu, 0,
+                 "flatten dense(7) relu dense(7) relu dense(10)");
+    check_layers("{\"name\": \"deep\", \"depth\": 3, \"units\": 7}", relu, 0,
+                 "flatten dense(7) relu dense(7) relu dense(7) relu dense(10)");
+}
+
+/* With all that is put between them, the layers of the deepest fit into a network. */
+static void the_deepest_network_is_one(void **state) {
+    (void)state;
+    const struct model_spec model = {.kind = MODEL_DEEP, .depth = MODEL_DEPTH_MAX, .units = 2};
+    struct model_choices choices = relu;
+    struct layer_spec *layers = NULL;
+    int count = 0, bad = 0;
+    struct err err;
+    choices.batch_norm = true;
+    choices.dropout = 0.1;
+    assert_int_equal(model_build(&model, &choices, 10, &layers, &count, &bad, &err), ERR_OK);
+    assert_int_equal(count, 1 + 4 * 100 + 1);
+    if (net_check(layers, count, (struct shape){1, 28, 28}, 10, 1, NULL, NULL, &err) != ERR_OK) {
+        fail_msg("%s", err.msg);
+    }
+    free(layers);
+}
+
+static void a_list_has_residual_blocks(void **state) {
+    (void)state;
+    check_layers("{\"layers\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3}, "
+                 "{\"type\": \"batch_norm\", \"eps\": 0.5, \"momentum\": 1}, "
+                 "{\"type\": \"residual\", \"layers\": [{\"type\": \"conv2d\", \"channels\": 4, "
+                 "\"kernel\": 3, \"activation\": \"maxout\"}, \"batch_norm\"], \"shortcut\": "
+                 "[{\"type\": \"maxpool\", \"kernel\": 3, \"stride\": 1}]}, \"activation\", "
+                 "{\"type\": \"residual\", \"layers\": [\"activation\"]}, \"globalavgpool\", "
+                 "{\"type\": \"dense\", \"units\": 10}]}",
+                 relu, 0,
+                 "conv2d(4,3,1,0) bn(0.5,1) { conv2d(8,3,1,0) maxout " BN
+                 "+ maxpool(3,1) } relu { relu + } globalavgpool dense(10)");
+}
+
+/* Behind a sum there is no layer that could be widened, and none before a block is meant. */
+static void maxout_widens_nothing_across_the_border_of_a_block(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{\"layers\": [{\"type\": \"dense\", \"units\": 4}, {\"type\": \"residual\", \"layers\": "
+        "[{\"type\": \"activation\", \"name\": \"maxout\"}]}]}",
+        "{\"layers\": [{\"type\": \"dense\", \"units\": 4}, {\"type\": \"residual\", \"layers\": "
+        "[{\"type\": \"dense\", \"units\": 4}]}, {\"type\": \"activation\", \"name\": "
+        "\"maxout\"}]}",
+        "{\"layers\": [{\"type\": \"dense\", \"units\": 4}, {\"type\": \"residual\", \"layers\": "
+        "[{\"type\": \"dense\", \"units\": 4}], \"shortcut\": [{\"type\": \"activation\", "
+        "\"name\": "
+        "\"maxout\"}]}]}",
+    };
+    static const int expected[] = {1, 2, 1};
+    for (int i = 0; i < 3; i++) {
+        struct model_spec model;
+        struct layer_spec *layers = NULL;
+        int count = 0, bad = -7;
+        struct err err;
+        read_model(texts[i], &model);
+        assert_int_equal(model_build(&model, &relu, 10, &layers, &count, &bad, &err), ERR_RANGE);
+        assert_int_equal(bad, expected[i]);
+        assert_non_null(strstr(err.msg, "maxout must follow"));
+        model_release(&model);
+    }
+}
+
+static void only_resnet_has_batch_norm_unasked(void **state) {
+    (void)state;
+    for (int kind = 0; kind <= MODEL_CUSTOM; kind++) {
+        assert_int_equal(model_default_batch_norm((enum model_kind)kind),
+                         kind == MODEL_RESNET_SMALL);
+    }
 }
 
 static void only_mlp_has_dropout_unasked(void **state) {
@@ -154,25 +274,37 @@ static void layers_take_the_init_of_the_config_unless_they_have_one(void **state
 }
 
 /* Counted by hand: lenet5 156 + 2,416 + 48,120 + 10,164 + 850; mlp 401,920 + 5,130;
- * deep10 392,500 + 9 * 250,500 + 5,010; logistic 7,850. */
+ * deep10 392,500 + 9 * 250,500 + 5,010; logistic 7,850; vgg-small 320 + 9,248 + 18,496 + 36,928 +
+ * 803,072 + 2,570; resnet-small 160 + 2 * 2,320 + 4,640 + 9,248 + 544 + 18,496 + 36,928 + 2,112 + 650.
+ * Batch normalization has two a channel: 2 * 512; 2 * 226; 2 * 5,000; 2 * 448; 2 * 336. */
 static void named_models_fit_28x28_images_and_have_their_parameters(void **state) {
     (void)state;
-    static const size_t expected[MODEL_NAMED_COUNT] = {[MODEL_LOGISTIC] = 7850,
-                                                       [MODEL_MLP] = 407050,
-                                                       [MODEL_LENET5] = 61706,
-                                                       [MODEL_DEEP10] = 2652010};
-    for (int kind = 0; kind < MODEL_NAMED_COUNT; kind++) {
-        const struct model_spec model = {.kind = (enum model_kind)kind};
+    static const size_t expected[MODEL_NAMED_COUNT] = {
+        [MODEL_LOGISTIC] = 7850, [MODEL_MLP] = 407050,       [MODEL_LENET5] = 61706,
+        [MODEL_DEEP] = 2652010,  [MODEL_VGG_SMALL] = 870634, [MODEL_RESNET_SMALL] = 77418,
+    };
+    static const size_t normed[MODEL_NAMED_COUNT] = {
+        [MODEL_LOGISTIC] = 7850, [MODEL_MLP] = 408074,       [MODEL_LENET5] = 62158,
+        [MODEL_DEEP] = 2662010,  [MODEL_VGG_SMALL] = 871530, [MODEL_RESNET_SMALL] = 78090,
+    };
+    for (int i = 0; i < 2 * MODEL_NAMED_COUNT; i++) {
+        const int kind = i / 2;
+        const struct model_spec model = {.kind = (enum model_kind)kind, .depth = 10, .units = 500};
+        struct model_choices choices = relu;
         struct layer_spec *layers = NULL;
         int count = 0, bad = 0;
         size_t params = 0;
         struct err err;
-        assert_int_equal(model_build(&model, &relu, 10, &layers, &count, &bad, &err), ERR_OK);
+        choices.batch_norm = i % 2 != 0;
+        assert_int_equal(model_build(&model, &choices, 10, &layers, &count, &bad, &err), ERR_OK);
         if (net_check(layers, count, (struct shape){1, 28, 28}, 10, 1, NULL, &params, &err) !=
             ERR_OK) {
             fail_msg("%s: %s", model_names[kind], err.msg);
         }
-        assert_int_equal(params, expected[kind]);
+        assert_int_equal(params, choices.batch_norm ? normed[kind] : expected[kind]);
+        assert_int_equal(
+            net_check(layers, count, (struct shape){3, 32, 32}, 10, 1, NULL, NULL, &err),
+            ERR_OK); // CIFAR's images, too
         free(layers);
     }
 }
@@ -180,6 +312,12 @@ static void named_models_fit_28x28_images_and_have_their_parameters(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(named_models_are_their_layers),
+        cmocka_unit_test(convolutional_models_are_their_layers),
+        cmocka_unit_test(deep_has_any_depth_and_width),
+        cmocka_unit_test(the_deepest_network_is_one),
+        cmocka_unit_test(a_list_has_residual_blocks),
+        cmocka_unit_test(maxout_widens_nothing_across_the_border_of_a_block),
+        cmocka_unit_test(only_resnet_has_batch_norm_unasked),
         cmocka_unit_test(only_mlp_has_dropout_unasked),
         cmocka_unit_test(a_list_gives_its_layers_in_order),
         cmocka_unit_test(maxout_widens_the_layer_before_it),

@@ -14,13 +14,37 @@ enum { CLASSES = 4, BATCH_MAX = 17 };
 static const struct shape INPUT = {1, 8, 8};
 enum { FEATURES = 8 * 8 };
 
-/* One of everything. */
+/* One of everything that is not in BLOCKS. */
 static const struct layer_spec LAYERS[] = {
     CONV2D(4, 3, 1, 1), ACTIVATION(PRELU), MAXPOOL(2, 2), CONV2D(6, 3, 1, 0),
     ACTIVATION(MAXOUT), AVGPOOL(2, 1),     FLATTEN,       DROPOUT(0.25f),
     DENSE(20),          ACTIVATION(TANH),  DROPOUT(0.5f), DENSE(CLASSES),
 };
 enum { LAYER_TOTAL = sizeof LAYERS / sizeof *LAYERS };
+
+/* Batch normalization, and residual blocks with and without layers in the shortcut. */
+static const struct layer_spec BLOCKS[] = {
+    CONV2D(4, 3, 1, 1),
+    BATCH_NORM(1e-5, 0.1),
+    ACTIVATION(RELU),
+    RESIDUAL,
+    CONV2D(4, 3, 1, 1),
+    BATCH_NORM(1e-5, 0.1),
+    SHORTCUT,
+    JOIN,
+    RESIDUAL,
+    CONV2D(6, 3, 2, 1),
+    ACTIVATION(PRELU),
+    SHORTCUT,
+    CONV2D(6, 1, 2, 0),
+    BATCH_NORM(1e-5, 0.1),
+    JOIN,
+    GLOBALAVGPOOL,
+    DENSE(5),
+    BATCH_NORM(1e-5, 0.1),
+    DENSE(CLASSES),
+};
+enum { BLOCKS_TOTAL = sizeof BLOCKS / sizeof *BLOCKS };
 
 static struct net *make(const struct layer_spec *layers, int count, struct shape input) {
     struct net *net = NULL;
@@ -82,10 +106,9 @@ static void check_same(const struct net *net, struct outcome a, struct outcome b
 
 /* ---- a step is a function of its arguments ---- */
 
-static void same_step_gives_the_same_bits(void **state) {
-    (void)state;
-    struct net *first = make(LAYERS, LAYER_TOTAL, INPUT);
-    struct net *second = make(LAYERS, LAYER_TOTAL, INPUT);
+static void check_same_step(const struct layer_spec *layers, int count) {
+    struct net *first = make(layers, count, INPUT);
+    struct net *second = make(layers, count, INPUT);
     for (int n = 1; n <= BATCH_MAX; n += 4) {
         check_same(first, step(first, n, 1, 0.0f), step(first, n, 1, 0.0f));
         check_same(first, step(first, n, 1, 0.0f), step(second, n, 1, 0.0f));
@@ -94,12 +117,17 @@ static void same_step_gives_the_same_bits(void **state) {
     net_free(second);
 }
 
-static void step_does_not_depend_on_the_batches_before(void **state) {
+static void same_step_gives_the_same_bits(void **state) {
     (void)state;
-    struct net *used = make(LAYERS, LAYER_TOTAL, INPUT);
+    check_same_step(LAYERS, LAYER_TOTAL);
+    check_same_step(BLOCKS, BLOCKS_TOTAL);
+}
+
+static void check_batches_before(const struct layer_spec *layers, int count) {
+    struct net *used = make(layers, count, INPUT);
     static const int before[] = {BATCH_MAX, 16, 3, 1};
     for (int i = 0; i < 4; i++) {
-        struct net *fresh = make(LAYERS, LAYER_TOTAL, INPUT);
+        struct net *fresh = make(layers, count, INPUT);
         struct net_stats stats = {0};
         uint8_t labels[BATCH_MAX];
         free(step(used, before[i], 77, 0.0f).grads);
@@ -111,12 +139,48 @@ static void step_does_not_depend_on_the_batches_before(void **state) {
     net_free(used);
 }
 
-static void columns_past_the_batch_do_not_matter(void **state) {
+static void step_does_not_depend_on_the_batches_before(void **state) {
     (void)state;
-    struct net *net = make(LAYERS, LAYER_TOTAL, INPUT);
+    check_batches_before(LAYERS, LAYER_TOTAL);
+    check_batches_before(BLOCKS, BLOCKS_TOTAL);
+}
+
+static void check_columns(const struct layer_spec *layers, int count) {
+    struct net *net = make(layers, count, INPUT);
     static const int sizes[] = {1, 15, 16, 17};
     for (int i = 0; i < 4; i++) {
         check_same(net, step(net, sizes[i], 1, 0.0f), step(net, sizes[i], 1, 50.0f));
+    }
+    net_free(net);
+}
+
+static void columns_past_the_batch_do_not_matter(void **state) {
+    (void)state;
+    check_columns(LAYERS, LAYER_TOTAL);
+    check_columns(BLOCKS, BLOCKS_TOTAL);
+}
+
+/* What lies past the batch could otherwise grow by 1 / sqrt(eps) a layer, until it is infinite. */
+static void columns_past_the_batch_stay_finite_in_a_deep_network(void **state) {
+    (void)state;
+    enum { DEPTH = 60 };
+    struct layer_spec layers[2 * DEPTH + 2] = {FLATTEN};
+    for (int i = 0; i < DEPTH; i++) {
+        layers[1 + 2 * i] = (struct layer_spec)DENSE(4);
+        layers[2 + 2 * i] = (struct layer_spec)BATCH_NORM(1e-12, 0.1);
+    }
+    layers[2 * DEPTH + 1] = (struct layer_spec)DENSE(CLASSES);
+    struct net *net = make(layers, 2 * DEPTH + 2, INPUT);
+    uint8_t labels[BATCH_MAX];
+    load(net, labels, 2, 1, 1.0f);
+    labels[1] = labels[0];
+    for (int f = 0; f < FEATURES; f++) { // two samples that are the same: no variance, no gradient
+        net_input(net)[f * NET_LANES + 1] = net_input(net)[f * NET_LANES];
+    }
+    struct net_stats stats = {0};
+    net_train(net, LABELS(labels), 2, 1, 1, 1, &stats);
+    for (size_t i = 0; i < net_param_count(net); i++) {
+        assert_true(isfinite(net_grads(net)[i]));
     }
     net_free(net);
 }
@@ -319,6 +383,99 @@ static void tensors_are_named_and_shaped_as_in_pytorch(void **state) {
     net_free(net);
 }
 
+static void layers_of_a_block_are_named_within_it(void **state) {
+    (void)state;
+    static const char *const expected[] = {
+        "0.weight", "0.bias", "1.weight", "1.bias", // conv2d, batch_norm
+        "3.body.0.weight", "3.body.0.bias", "3.body.1.weight", "3.body.1.bias", // the first block
+        "4.body.0.weight", "4.body.0.bias", "4.body.1.weight", // the second, with prelu
+        "4.shortcut.0.weight", "4.shortcut.0.bias", "4.shortcut.1.weight", "4.shortcut.1.bias",
+        "6.weight", "6.bias", "7.weight", "7.bias", "8.weight", "8.bias", // behind globalavgpool
+        // buffers come last
+        "1.running_mean", "1.running_var", "3.body.1.running_mean", "3.body.1.running_var",
+        "4.shortcut.1.running_mean", "4.shortcut.1.running_var", "7.running_mean", "7.running_var"};
+    enum { COUNT = sizeof expected / sizeof *expected, BUFFERS = 8 };
+    struct net *net = make(BLOCKS, BLOCKS_TOTAL, INPUT);
+    assert_int_equal(net_tensor_count(net), COUNT);
+    size_t at = 0;
+    for (int i = 0; i < COUNT; i++) {
+        const struct net_tensor *tensor = net_tensor(net, i);
+        assert_string_equal(tensor->name, expected[i]);
+        assert_int_equal(tensor->is_buffer, i >= COUNT - BUFFERS);
+        if (tensor->is_buffer) {
+            assert_null(tensor->grad);
+        } else {
+            assert_ptr_equal(tensor->value, net_params(net) + at);
+            at += tensor->len;
+        }
+    }
+    assert_int_equal(at, net_param_count(net));
+    net_free(net);
+}
+
+static void batch_norm_starts_as_in_pytorch_and_does_not_decay(void **state) {
+    (void)state;
+    struct net *net = make(BLOCKS, BLOCKS_TOTAL, INPUT);
+    static const struct {
+        const char *name;
+        float start;
+    } expected[] = {{"7.weight", 1}, {"7.bias", 0}, {"7.running_mean", 0}, {"7.running_var", 1}};
+    uint8_t labels[BATCH_MAX];
+    struct net_stats stats = {0};
+    load(net, labels, 5, 1, 0.0f);
+    net_train(net, LABELS(labels), 5, 1, 1, 1, &stats);
+    net_init(net, 3); // also of what was moved
+    for (int e = 0; e < 4; e++) {
+        int found = 0;
+        for (int i = 0; i < net_tensor_count(net); i++) {
+            const struct net_tensor *tensor = net_tensor(net, i);
+            if (strcmp(tensor->name, expected[e].name) == 0) {
+                found++;
+                assert_int_equal(tensor->dim_count, 1);
+                assert_int_equal(tensor->dims[0], 5);
+                assert_false(tensor->decays);
+                for (size_t k = 0; k < tensor->len; k++) {
+                    assert_true(tensor->value[k] == expected[e].start);
+                }
+            }
+        }
+        assert_int_equal(found, 1);
+    }
+    net_free(net);
+}
+
+/* A batch of one sample has no variance behind globalavgpool: it teaches the layers before nothing, and
+ * says nothing of the data. */
+static void a_single_value_moves_no_running_statistics(void **state) {
+    (void)state;
+    const struct layer_spec layers[] = {FLATTEN, DENSE(5), BATCH_NORM(1e-5, 0.1), DENSE(CLASSES)};
+    struct net *net = make(layers, 4, INPUT);
+    uint8_t labels[BATCH_MAX];
+    struct net_stats stats = {0};
+    load(net, labels, 1, 1, 0.0f);
+    net_train(net, LABELS(labels), 1, 1, 1, 1, &stats);
+    assert_true(isfinite(stats.loss_sum));
+    assert_int_equal(net_tensor_count(net), 8);
+    for (size_t k = 0; k < 5; k++) {
+        assert_true(net_tensor(net, 6)->value[k] == 0.0f);
+        assert_true(net_tensor(net, 7)->value[k] == 1.0f);
+    }
+    for (size_t k = 0; k < net_tensor(net, 0)->len; k++) {
+        assert_true(net_tensor(net, 0)->grad[k] == 0.0f);
+    }
+    struct err err = {0};
+    assert_int_equal(net_check_training(layers, 4, INPUT, CLASSES, 2, &err), ERR_OK);
+    assert_int_equal(net_check_training(layers, 4, INPUT, CLASSES, 1, &err), ERR_RANGE);
+    assert_string_equal(err.msg,
+                        "layer 2 (batch_norm): gets one value a channel from a batch of one "
+                        "sample, and nothing is left when its mean is taken away: "
+                        "batch_size must be at least 2");
+    const struct layer_spec maps[] = {CONV2D(4, 3, 1, 1), BATCH_NORM(1e-5, 0.1), FLATTEN,
+                                      DENSE(CLASSES)}; // 64 values a channel
+    assert_int_equal(net_check_training(maps, 4, INPUT, CLASSES, 1, &err), ERR_OK);
+    net_free(net);
+}
+
 static void batches_are_rounded_up_to_whole_vectors(void **state) {
     (void)state;
     static const int pairs[][2] = {{1, 16}, {15, 16}, {16, 16}, {17, 32}, {32, 32}, {100, 112}};
@@ -397,8 +554,27 @@ static const struct misfit MISFITS[] = {
      1,
      "layer 0 (maxout): pieces must be from 2 to 256, not 1"},
     {{{.kind = LAYER_COUNT}}, 1, "layer 0 (unknown): no such kind of layer"},
-    {{FLATTEN}, 0, "a network has from 1 to 256 layers, not 0"},
-    {{FLATTEN}, 257, "a network has from 1 to 256 layers, not 257"},
+    {{FLATTEN}, 0, "a network has from 1 to 512 layers, not 0"},
+    {{FLATTEN}, 513, "a network has from 1 to 512 layers, not 513"},
+    {{BATCH_NORM(0.0, 0.1)}, 1, "layer 0 (batch_norm): eps must be above 0, not 0"},
+    {{BATCH_NORM(NAN, 0.1)}, 1, "layer 0 (batch_norm): eps must be above 0, not nan"},
+    {{BATCH_NORM(1e-5, 1.5)}, 1, "layer 0 (batch_norm): momentum must be from 0 to 1, not 1.5"},
+    {{BATCH_NORM(1e-5, -1.0)}, 1, "layer 0 (batch_norm): momentum must be from 0 to 1, not -1"},
+    {{FLATTEN, RESIDUAL, DENSE(4)}, 3, "layer 1 (residual): has no end"},
+    {{FLATTEN, RESIDUAL, RESIDUAL, DENSE(4)},
+     4,
+     "layer 1.body.0 (residual): is within another residual block: blocks do not nest"},
+    {{FLATTEN, SHORTCUT, DENSE(4)}, 3, "layer 1 (shortcut): stands outside of a residual block"},
+    {{RESIDUAL, SHORTCUT, SHORTCUT}, 3, "layer 0 (shortcut): stands outside of a residual block"},
+    {{FLATTEN, JOIN, DENSE(4)}, 3, "layer 1 (residual): ends, but has no beginning or no shortcut"},
+    {{RESIDUAL, JOIN}, 2, "layer 0 (residual): ends, but has no beginning or no shortcut"},
+    {{RESIDUAL, CONV2D(4, 3, 2, 1), SHORTCUT, JOIN},
+     4,
+     "layer 0 (residual): the body gives (4, 4, 3), the shortcut (3, 8, 6), and they are added: "
+     "put "
+     "a conv2d with the body's channels and strides into \"shortcut\""},
+    {{RESIDUAL, FLATTEN, DENSE(0)}, 3, "layer 0.body.1 (dense): units must be at least 1, not 0"},
+    {{RESIDUAL, SHORTCUT, DENSE(4)}, 3, "layer 0.shortcut.0 (dense): needs a vector"},
     {{FLATTEN, DENSE(INT_MAX), DENSE(INT_MAX), DENSE(4)},
      4,
      "layer 1 (dense): too large: parameters, their gradients and the activations of a batch need "
@@ -416,7 +592,7 @@ static void misfits_are_refused_with_layer_and_reason(void **state) {
     const struct shape input = {3, 8, 6};
     for (size_t i = 0; i < sizeof MISFITS / sizeof *MISFITS; i++) {
         const struct misfit *misfit = &MISFITS[i];
-        struct shape shapes[257] = {{.C = -7}};
+        struct shape shapes[513] = {{.C = -7}};
         size_t params = 12345;
         struct err err = {0};
         struct net *net = NULL;
@@ -501,6 +677,7 @@ int main(void) {
         cmocka_unit_test(same_step_gives_the_same_bits),
         cmocka_unit_test(step_does_not_depend_on_the_batches_before),
         cmocka_unit_test(columns_past_the_batch_do_not_matter),
+        cmocka_unit_test(columns_past_the_batch_stay_finite_in_a_deep_network),
         cmocka_unit_test(gradient_of_a_batch_is_the_mean_over_its_samples),
         cmocka_unit_test(dropout_differs_between_seeds_epochs_and_steps),
         cmocka_unit_test(dropout_keeps_the_share_it_should_and_layers_draw_apart),
@@ -508,6 +685,9 @@ int main(void) {
         cmocka_unit_test(stats_add_up_over_batches),
         cmocka_unit_test(lenet5_has_the_shapes_and_parameters_of_the_textbook),
         cmocka_unit_test(tensors_are_named_and_shaped_as_in_pytorch),
+        cmocka_unit_test(layers_of_a_block_are_named_within_it),
+        cmocka_unit_test(batch_norm_starts_as_in_pytorch_and_does_not_decay),
+        cmocka_unit_test(a_single_value_moves_no_running_statistics),
         cmocka_unit_test(batches_are_rounded_up_to_whole_vectors),
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(misfits_are_refused_with_layer_and_reason),

@@ -15,7 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES = 4, BATCH_MAX = 17, INPUT_MAX = 256, PARAMS_MAX = 4096, LAYERS_MAX = 12 };
+enum {
+    CLASSES = 4,
+    BATCH_MAX = 17,
+    INPUT_MAX = 256,
+    PARAMS_MAX = 4096,
+    BUFFERS_MAX = 256,
+    LAYERS_MAX = 20
+};
 
 static const double DIFFERENCE_STEP = 1e-5;
 static const double REFERENCE_TOLERANCE = 1e-7; // of a tensor's norm
@@ -28,13 +35,22 @@ struct example {
     struct layer_spec layers[LAYERS_MAX];
 };
 
+/* What it shall come to. */
+struct task {
+    struct loss_spec loss;
+    bool mixed; // targets of two labels
+};
+static const struct task plain = {.loss = {.kind = LOSS_CROSS_ENTROPY}};
+
 /* What an example is trained on, and the network under test. */
 struct bench {
     struct net *net;
     struct reference_net reference;
     double x[BATCH_MAX * INPUT_MAX];
-    uint8_t labels[BATCH_MAX];
+    uint8_t labels[BATCH_MAX], others[BATCH_MAX];
+    struct net_targets targets;
     double params[PARAMS_MAX], expected[PARAMS_MAX], difference[PARAMS_MAX];
+    double buffers[BUFFERS_MAX], moved[BUFFERS_MAX];
 };
 
 static void make_data(struct bench *bench, const struct example *example, int n, uint64_t *random) {
@@ -47,6 +63,7 @@ static void make_data(struct bench *bench, const struct example *example, int n,
     memset(input, 0, features * (size_t)lanes * sizeof *input);
     for (int i = 0; i < n; i++) {
         bench->labels[i] = (uint8_t)(test_random(random) % CLASSES);
+        bench->others[i] = (uint8_t)(test_random(random) % CLASSES);
         for (size_t f = 0; f < features; f++) {
             float value = test_uniform(random);
             input[f * (size_t)lanes + (size_t)i] = value;
@@ -55,7 +72,8 @@ static void make_data(struct bench *bench, const struct example *example, int n,
     }
 }
 
-/* Weights by their init; biases and slopes moved from where they start, so that all is exercised. */
+/* Weights by their init; biases, slopes and buffers moved from where they start, so that all is
+ * exercised. */
 static void make_params(struct bench *bench, uint64_t *random) {
     net_init(bench->net, 7);
     for (int t = 0; t < net_tensor_count(bench->net); t++) {
@@ -67,19 +85,29 @@ static void make_params(struct bench *bench, uint64_t *random) {
     for (size_t i = 0; i < net_param_count(bench->net); i++) {
         bench->params[i] = (double)net_params(bench->net)[i];
     }
+    size_t at = 0;
+    for (int t = 0; t < net_tensor_count(bench->net); t++) {
+        const struct net_tensor *tensor = net_tensor(bench->net, t);
+        for (size_t i = 0; i < tensor->len && tensor->is_buffer; i++) {
+            assert_in_range(at, 0, BUFFERS_MAX - 1);
+            bench->buffers[at++] = (double)tensor->value[i];
+        }
+    }
 }
 
-static struct bench *bench_new(const struct example *example, int n) {
+static struct bench *bench_new(const struct example *example, const struct task *task, int n) {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
     struct err err = {0};
     uint64_t random = 1;
-    if (net_new(&bench->net, example->layers, example->count, example->input, CLASSES, NULL, n,
-                &err) < 0) {
+    if (net_new(&bench->net, example->layers, example->count, example->input, CLASSES, &task->loss,
+                n, &err) < 0) {
         fail_msg("%s: %s", example->name, err.msg);
     }
     make_data(bench, example, n, &random);
     make_params(bench, &random);
+    bench->targets = (struct net_targets){
+        .labels = bench->labels, .others = task->mixed ? bench->others : NULL, .share = 0.375f};
     bench->reference = (struct reference_net){.layers = example->layers,
                                               .count = example->count,
                                               .input = example->input,
@@ -87,6 +115,10 @@ static struct bench *bench_new(const struct example *example, int n) {
                                               .n = n,
                                               .x = bench->x,
                                               .labels = bench->labels,
+                                              .others = bench->targets.others,
+                                              .share = (double)bench->targets.share,
+                                              .loss = task->loss,
+                                              .buffers = bench->buffers,
                                               .train = true,
                                               .seed = 11,
                                               .epoch = 3,
@@ -122,7 +154,9 @@ static double norm(const double *v, size_t n) {
     return sqrt(sum);
 }
 
-/* Fails with names and numbers when |actual - expected| > tolerance * |expected| in a tensor. */
+/* Fails with names and numbers when |actual - expected| > tolerance * |expected| in a tensor.  Where
+ * the reference has no gradient but its own rounding, as for a bias that batch normalization takes
+ * away again, the others must have none, either. */
 static void compare(const char *name, const struct net_tensor *tensor, const double *actual,
                     const double *expected, double tolerance) {
     double error = 0.0, size = norm(expected, tensor->len);
@@ -130,6 +164,9 @@ static void compare(const char *name, const struct net_tensor *tensor, const dou
         error += (actual[i] - expected[i]) * (actual[i] - expected[i]);
     }
     error = sqrt(error);
+    if (size < 1e-9) {
+        size = 1.0;
+    }
     if (size < 1e-3) {
         fail_msg("%s, %s: a gradient of norm %g tests nothing", name, tensor->name, size);
     }
@@ -139,15 +176,32 @@ static void compare(const char *name, const struct net_tensor *tensor, const dou
     }
 }
 
+/* Running statistics are where the reference has moved them to. */
+static void check_buffers(const char *name, const struct bench *bench) {
+    size_t at = 0;
+    for (int t = 0; t < net_tensor_count(bench->net); t++) {
+        const struct net_tensor *tensor = net_tensor(bench->net, t);
+        for (size_t i = 0; i < tensor->len && tensor->is_buffer; i++, at++) {
+            if (!(fabs((double)tensor->value[i] - bench->moved[at]) <= 2e-6)) {
+                fail_msg("%s, %s[%zu]: %.9g, expected %.9g", name, tensor->name, i,
+                         (double)tensor->value[i], bench->moved[at]);
+            }
+        }
+    }
+}
+
 /* The reference itself is checked on the smaller batch only: that is what takes the time. */
-static void check_gradients(const struct example *example, int n, bool differences) {
-    struct bench *bench = bench_new(example, n);
+static void check_gradients(const struct example *example, const struct task *task, int n,
+                            bool differences) {
+    struct bench *bench = bench_new(example, task, n);
+    bench->reference.moved = bench->moved;
     double loss = reference_loss(&bench->reference, bench->params, bench->expected, NULL);
+    bench->reference.moved = NULL;
     if (differences) {
         central_differences(bench);
     }
     struct net_stats stats = {0};
-    net_train(bench->net, LABELS(bench->labels), n, 11, 3, 5, &stats);
+    net_train(bench->net, &bench->targets, n, 11, 3, 5, &stats);
     assert_int_equal(stats.samples, n);
     CHECK_NEAR(stats.loss_sum / n, loss, 3e-6 * loss);
 
@@ -157,6 +211,9 @@ static void check_gradients(const struct example *example, int n, bool differenc
     }
     for (int t = 0; t < net_tensor_count(bench->net); t++) {
         const struct net_tensor *tensor = net_tensor(bench->net, t);
+        if (tensor->is_buffer) {
+            break; // they come last
+        }
         const size_t at = (size_t)(tensor->value - net_params(bench->net));
         if (differences) {
             compare(example->name, tensor, bench->expected + at, bench->difference + at,
@@ -164,14 +221,15 @@ static void check_gradients(const struct example *example, int n, bool differenc
         }
         compare(example->name, tensor, actual + at, bench->expected + at, FLOAT_TOLERANCE);
     }
+    check_buffers(example->name, bench);
     bench_free(bench);
 }
 
 /* Part of a vector of lanes, and one lane more than a vector. */
 static void check_examples(const struct example *examples, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        check_gradients(&examples[i], 5, true);
-        check_gradients(&examples[i], BATCH_MAX, false);
+        check_gradients(&examples[i], &plain, 5, true);
+        check_gradients(&examples[i], &plain, BATCH_MAX, false);
     }
 }
 #define CHECK_EXAMPLES(examples) check_examples((examples), sizeof(examples) / sizeof *(examples))
@@ -285,6 +343,113 @@ static void dropout_has_the_gradient_of_its_mask(void **state) {
     CHECK_EXAMPLES(examples);
 }
 
+static void globalavgpool_has_the_gradient_of_its_definition(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"behind conv2d", {2, 6, 5}, 3, {CONV2D(7, 3, 1, 1), GLOBALAVGPOOL, DENSE(4)}},
+        {"of more than 64 pixels", {1, 9, 9}, 3, {CONV2D(3, 3, 1, 1), GLOBALAVGPOOL, DENSE(4)}},
+        {"of one pixel", {5, 1, 1}, 3, {DENSE(6), GLOBALAVGPOOL, DENSE(4)}},
+        {"last", {1, 5, 5}, 2, {CONV2D(4, 3, 1, 1), GLOBALAVGPOOL}},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
+static void batch_norm_has_the_gradient_of_its_definition(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"behind dense",
+         {9, 1, 1},
+         4,
+         {DENSE(12), BATCH_NORM(1e-5, 0.1), ACTIVATION(TANH), DENSE(4)}},
+        {"behind conv2d",
+         {2, 6, 5},
+         5,
+         {CONV2D(5, 3, 1, 1), BATCH_NORM(1e-5, 0.25), ACTIVATION(ELU), FLATTEN, DENSE(4)}},
+        {"first", {3, 4, 3}, 3, {BATCH_NORM(0.01, 0.5), FLATTEN, DENSE(4)}},
+        {"last", {9, 1, 1}, 2, {DENSE(4), BATCH_NORM(1e-3, 1.0)}},
+        {"twice, with a large eps",
+         {9, 1, 1},
+         4,
+         {DENSE(6), BATCH_NORM(0.5, 0.0), BATCH_NORM(2.0, 0.1), DENSE(4)}},
+        {"before maxout",
+         {1, 6, 5},
+         5,
+         {CONV2D(6, 3, 1, 1), BATCH_NORM(1e-5, 0.1), ACTIVATION(MAXOUT), FLATTEN, DENSE(4)}},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
+static void residual_blocks_have_the_gradient_of_their_definition(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"identity",
+         {9, 1, 1},
+         7,
+         {DENSE(6), RESIDUAL, DENSE(6), ACTIVATION(TANH), SHORTCUT, JOIN, DENSE(4)}},
+        {"projection",
+         {2, 6, 5},
+         9,
+         {CONV2D(3, 3, 1, 1), RESIDUAL, CONV2D(5, 3, 2, 1), ACTIVATION(ELU), SHORTCUT,
+          CONV2D(5, 1, 2, 0), JOIN, GLOBALAVGPOOL, DENSE(4)}},
+        {"longer ways",
+         {2, 6, 5},
+         16,
+         {CONV2D(3, 3, 1, 1), RESIDUAL, CONV2D(5, 3, 2, 1), BATCH_NORM(1e-5, 0.1), ACTIVATION(TANH),
+          CONV2D(4, 3, 1, 1), BATCH_NORM(1e-5, 0.1), SHORTCUT, CONV2D(4, 1, 2, 0),
+          BATCH_NORM(1e-5, 0.1), ACTIVATION(ELU), JOIN, ACTIVATION(TANH), FLATTEN, DROPOUT(0.25f),
+          DENSE(4)}},
+        {"two in a row",
+         {9, 1, 1},
+         11,
+         {DENSE(6), RESIDUAL, DENSE(6), SHORTCUT, JOIN, RESIDUAL, DENSE(8), SHORTCUT, DENSE(8),
+          JOIN, DENSE(4)}},
+        {"first, identity",
+         {4, 4, 3},
+         6,
+         {RESIDUAL, CONV2D(4, 3, 1, 1), SHORTCUT, JOIN, FLATTEN, DENSE(4)}},
+        {"first, projection",
+         {2, 4, 3},
+         7,
+         {RESIDUAL, CONV2D(4, 3, 1, 1), SHORTCUT, CONV2D(4, 1, 1, 0), JOIN, FLATTEN, DENSE(4)}},
+        {"learns in its shortcut alone",
+         {6, 1, 1},
+         6,
+         {RESIDUAL, ACTIVATION(TANH), SHORTCUT, DENSE(6), JOIN, DENSE(4)}},
+        {"learns in its shortcut alone, on a layer that learns",
+         {6, 1, 1},
+         7,
+         {DENSE(5), RESIDUAL, ACTIVATION(TANH), SHORTCUT, DENSE(5), JOIN, DENSE(4)}},
+        {"shortcut without parameters",
+         {1, 6, 6},
+         8,
+         {CONV2D(3, 3, 1, 1), RESIDUAL, CONV2D(3, 3, 2, 1), SHORTCUT, MAXPOOL(2, 2), JOIN, FLATTEN,
+          DENSE(4)}},
+        {"ends in what hands its input on",
+         {9, 1, 1},
+         7,
+         {DENSE(6), RESIDUAL, DENSE(6), FLATTEN, SHORTCUT, JOIN, DENSE(4)}},
+        {"last", {9, 1, 1}, 5, {DENSE(4), RESIDUAL, DENSE(4), SHORTCUT, JOIN}},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
+static void losses_have_the_gradient_of_their_definition(void **state) {
+    (void)state;
+    static const struct example example = {
+        "losses", {9, 1, 1}, 3, {DENSE(12), ACTIVATION(TANH), DENSE(4)}};
+    static const struct task tasks[] = {
+        {{LOSS_CROSS_ENTROPY, 0.125}, false},
+        {{LOSS_CROSS_ENTROPY, 0.0}, true},
+        {{LOSS_CROSS_ENTROPY, 0.5}, true},
+        {{LOSS_MSE, 0.0}, false},
+        {{LOSS_MSE, 0.0}, true},
+    };
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        check_gradients(&example, &tasks[i], 5, true);
+        check_gradients(&example, &tasks[i], BATCH_MAX, false);
+    }
+}
+
 static void whole_network_has_the_gradient_of_its_definition(void **state) {
     (void)state;
     static const struct example examples[] = {
@@ -293,6 +458,12 @@ static void whole_network_has_the_gradient_of_its_definition(void **state) {
          10,
          {CONV2D(3, 5, 1, 2), ACTIVATION(TANH), AVGPOOL(2, 2), CONV2D(5, 3, 1, 0), ACTIVATION(ELU),
           MAXPOOL(2, 2), FLATTEN, DENSE(15), ACTIVATION(SIGMOID), DENSE(4)}},
+        {"small vgg",
+         {1, 8, 8},
+         13,
+         {CONV2D(3, 3, 1, 1), BATCH_NORM(1e-5, 0.1), ACTIVATION(RELU), CONV2D(4, 3, 1, 1),
+          BATCH_NORM(1e-5, 0.1), ACTIVATION(RELU), MAXPOOL(2, 2), FLATTEN, DENSE(12),
+          BATCH_NORM(1e-5, 0.1), ACTIVATION(RELU), DROPOUT(0.25f), DENSE(4)}},
     };
     CHECK_EXAMPLES(examples);
 }
@@ -301,7 +472,7 @@ static void evaluation_is_without_dropout(void **state) {
     (void)state;
     static const struct example example = {
         "dropout", {9, 1, 1}, 4, {DENSE(40), ACTIVATION(TANH), DROPOUT(0.5f), DENSE(4)}};
-    struct bench *bench = bench_new(&example, 6);
+    struct bench *bench = bench_new(&example, &plain, 6);
     double logits[6 * CLASSES];
     double trained = reference_loss(&bench->reference, bench->params, NULL, NULL);
     bench->reference.train = false;
@@ -324,7 +495,7 @@ static void l2_adds_twice_the_weights_but_not_the_biases(void **state) {
     (void)state;
     static const struct example example = {
         "l2", {1, 5, 5}, 4, {CONV2D(3, 3, 1, 0), ACTIVATION(PRELU), FLATTEN, DENSE(4)}};
-    struct bench *bench = bench_new(&example, 4);
+    struct bench *bench = bench_new(&example, &plain, 4);
     struct net_stats stats = {0};
     net_train(bench->net, LABELS(bench->labels), 4, 1, 1, 1, &stats);
     float before[PARAMS_MAX];
@@ -367,6 +538,10 @@ int main(void) {
         cmocka_unit_test(relu6_has_the_gradient_of_its_definition),
         cmocka_unit_test(prelu_learns_also_as_the_first_layer),
         cmocka_unit_test(dropout_has_the_gradient_of_its_mask),
+        cmocka_unit_test(globalavgpool_has_the_gradient_of_its_definition),
+        cmocka_unit_test(batch_norm_has_the_gradient_of_its_definition),
+        cmocka_unit_test(residual_blocks_have_the_gradient_of_their_definition),
+        cmocka_unit_test(losses_have_the_gradient_of_their_definition),
         cmocka_unit_test(whole_network_has_the_gradient_of_its_definition),
         cmocka_unit_test(evaluation_is_without_dropout),
         cmocka_unit_test(l2_adds_twice_the_weights_but_not_the_biases),
