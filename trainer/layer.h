@@ -55,6 +55,7 @@ struct pass {
     const struct kernels *kernels;
     int n, N; // batch, and rounded up to lanes
     bool train;
+    bool by_batch; // batch normalization takes the statistics of this batch, not the running ones
     uint64_t seed; // train: of the random streams
     uint32_t epoch, step;
     float *scratch;

@@ -13,6 +13,7 @@
 #include "trainer/kernels/kernels.h"
 #include "trainer/layer.h"
 
+#include <assert.h>
 #include <math.h>
 
 enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
@@ -80,12 +81,14 @@ static const float *batch_norm_forward(struct layer *layer, const float *x,
     const struct norm_shape shape = geometry(layer, pass);
     double *mean = layer->state, *invstd = mean + shape.C;
     layer->x = x;
-    if (pass->train) { // invstd is the variance until it is turned over
+    if (pass->by_batch) { // invstd is the variance until it is turned over
         pass->kernels->batch_norm_moments(mean, invstd, x, &shape);
+    }
+    if (pass->train) {
         update_running(layer, mean, invstd, (double)shape.pixels * shape.n);
     }
     for (int c = 0; c < shape.C; c++) {
-        if (!pass->train) {
+        if (!pass->by_batch) {
             mean[c] = (double)layer->tensors[RUNNING_MEAN]->value[c];
             invstd[c] = (double)layer->tensors[RUNNING_VAR]->value[c];
         }
@@ -98,6 +101,7 @@ static const float *batch_norm_forward(struct layer *layer, const float *x,
 
 static float *batch_norm_backward(struct layer *layer, float *dy, float *dx,
                                   const struct pass *pass) {
+    assert(pass->by_batch); // with the running ones the gradient would be another
     const struct norm_shape shape = geometry(layer, pass);
     const double *mean = layer->state, *invstd = mean + shape.C;
     pass->kernels->batch_norm_backward(layer->needs_dx ? dx : NULL, layer->tensors[WEIGHT]->grad,

@@ -253,6 +253,7 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
                               .n = n,
                               .N = net_lanes(n),
                               .train = true,
+                              .by_batch = true,
                               .seed = seed,
                               .epoch = epoch,
                               .step = step,
@@ -264,8 +265,11 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
 
 void net_forward(struct net *net, int n) {
     assert(n >= 1 && n <= net->batch_max);
-    const struct pass pass = {
-        .kernels = net->kernels, .n = n, .N = net_lanes(n), .scratch = net->scratch};
+    const struct pass pass = {.kernels = net->kernels,
+                              .n = n,
+                              .N = net_lanes(n),
+                              .by_batch = true,
+                              .scratch = net->scratch};
     forward(net, &pass);
 }
 
@@ -301,6 +305,7 @@ void net_look(struct net *net, const struct net_targets *targets, int n, net_loo
     const struct pass pass = {.kernels = net->kernels,
                               .n = n,
                               .N = net_lanes(n),
+                              .by_batch = true,
                               .scratch = net->scratch,
                               .look = look,
                               .look_context = context};

@@ -108,7 +108,8 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
 /* Forward without dropout, the same loss; adds to `stats`. */
 void net_eval(struct net *net, const struct net_targets *targets, int n, struct net_stats *stats);
 
-/* Forward alone, without dropout. */
+/* Forward alone, without dropout; batch normalization as in training, by the batch, but without moving
+ * the running statistics: at the beginning they say nothing. */
 void net_forward(struct net *net, int n);
 
 /* The logits of the last forward: (classes, lanes), until the next; NULL before the first. */
@@ -138,7 +139,7 @@ struct net_sight {
 };
 typedef void net_look_fn(void *context, const struct net_sight *sight);
 
-/* Forward without dropout, mean loss and backward, with `look` at each layer, up and then down; layers below
+/* net_forward(), mean loss and backward, with `look` at each layer, up and then down; layers below
  * the first that learns are not met on the way down.  Leaves the gradient in net_grads() and adds to `stats`
  * as net_train() does; nothing that a later pass depends on changes. */
 void net_look(struct net *net, const struct net_targets *targets, int n, net_look_fn *look,

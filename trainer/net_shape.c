@@ -290,15 +290,19 @@ int net_check_training(const struct layer_spec *layers, int count, struct shape 
     struct layer made[NET_LAYER_MAX];
     struct net_size size;
     int rc = net_measure(made, layers, count, input, classes, samples, &size, err);
-    for (int i = 0; i < count && rc == ERR_OK; i++) {
-        const bool alone = samples == 1 && made[i].in.H == 1 && made[i].in.W == 1;
-        if (made[i].spec.kind == LAYER_BATCH_NORM && alone) {
-            rc = err_set(err, ERR_RANGE,
-                         "layer %s (batch_norm): gets one value a channel from a batch of one "
-                         "sample, and nothing is left when its mean is taken away: batch_size must "
-                         "be at least 2",
-                         made[i].name);
-        }
+    if (rc != ERR_OK || samples > 1) {
+        return rc;
     }
-    return rc;
+    struct shape at = input;
+    for (int i = 0; i < count; i++) {
+        if (layers[i].kind == LAYER_BATCH_NORM && at.H == 1 && at.W == 1) {
+            return err_set(err, ERR_RANGE,
+                           "layer %s (batch_norm): gets one value a channel from a batch of one "
+                           "sample, and nothing is left when its mean is taken away: batch_size "
+                           "must be at least 2",
+                           made[i].name);
+        }
+        at = made[i].out;
+    }
+    return ERR_OK;
 }

@@ -115,10 +115,11 @@ void KERNEL(batch_norm_forward)(float *y, const float *x, const double *mean, co
 /* Sums of dy and of dy (x - center) over a channel; dy is 0 past the samples. */
 static void gradient_sums(double *plain, double *weighted, const float *dy, const float *x,
                           float center, size_t M) {
+    const size_t part = (size_t)STRETCH * LANES;
     const vec zero = vec_all(0.0f), about = vec_all(center);
     struct sum first = {.part = zero}, second = {.part = zero};
     for (size_t from = 0; from < M;) {
-        const size_t to = M - from < STRETCH * LANES ? M : from + STRETCH * LANES;
+        const size_t to = M - from < part ? M : from + part;
         for (; from < to; from += LANES) {
             const vec grad = vec_load(dy + from);
             first.part += grad;

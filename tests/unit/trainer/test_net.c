@@ -476,6 +476,35 @@ static void a_single_value_moves_no_running_statistics(void **state) {
     net_free(net);
 }
 
+static void ignore_sight(void *context, const struct net_sight *sight) {
+    (void)context;
+    (void)sight;
+}
+
+/* What is looked at is what training does, and moves nothing. */
+static void a_look_sees_the_gradient_of_training_and_moves_no_running_statistics(void **state) {
+    (void)state;
+    struct net *net = make(BLOCKS, BLOCKS_TOTAL, INPUT), *other = make(BLOCKS, BLOCKS_TOTAL, INPUT);
+    uint8_t labels[BATCH_MAX];
+    struct net_stats seen = {0}, trained = {0};
+    load(net, labels, 7, 1, 0.0f);
+    load(other, labels, 7, 1, 0.0f);
+    net_look(net, LABELS(labels), 7, ignore_sight, NULL, &seen);
+    net_train(other, LABELS(labels), 7, 1, 1, 1, &trained);
+    assert_memory_equal(&seen.loss_sum, &trained.loss_sum, sizeof seen.loss_sum);
+    assert_memory_equal(net_grads(net), net_grads(other), net_param_count(net) * sizeof(float));
+    for (int i = 0; i < net_tensor_count(net); i++) {
+        const struct net_tensor *tensor = net_tensor(net, i), *moved = net_tensor(other, i);
+        const float start = strstr(tensor->name, "var") != NULL ? 1.0f : 0.0f;
+        for (size_t k = 0; k < tensor->len && tensor->is_buffer; k++) {
+            assert_true(tensor->value[k] == start);
+            assert_true(moved->value[k] != start);
+        }
+    }
+    net_free(net);
+    net_free(other);
+}
+
 static void batches_are_rounded_up_to_whole_vectors(void **state) {
     (void)state;
     static const int pairs[][2] = {{1, 16}, {15, 16}, {16, 16}, {17, 32}, {32, 32}, {100, 112}};
@@ -688,6 +717,7 @@ int main(void) {
         cmocka_unit_test(layers_of_a_block_are_named_within_it),
         cmocka_unit_test(batch_norm_starts_as_in_pytorch_and_does_not_decay),
         cmocka_unit_test(a_single_value_moves_no_running_statistics),
+        cmocka_unit_test(a_look_sees_the_gradient_of_training_and_moves_no_running_statistics),
         cmocka_unit_test(batches_are_rounded_up_to_whole_vectors),
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(misfits_are_refused_with_layer_and_reason),
