@@ -25,13 +25,14 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const char doc[] = "Examples:\n"
-                          "  besom-trainer eval besom-train/3f0c2a91b7de/cp-0005.safetensors\n"
-                          "\n"
-                          "Builds the network that CHECKPOINT holds, runs the test images through "
-                          "it, and says whether loss "
-                          "and accuracy are exactly the stored ones.\v"
-                          "Exit status 1 when they are not.";
+static const char doc[] =
+    "Examples:\n"
+    "  besom-trainer eval besom-train/3f0c2a91b7de/cp-0005.safetensors\n"
+    "\n"
+    "Builds the network that CHECKPOINT holds, runs the test images (and those of "
+    "validation) through it, and says whether loss "
+    "and accuracy are exactly the stored ones.\v"
+    "Exit status 1 when they are not.";
 
 struct arguments {
     const char *path, *cache_dir;
@@ -66,10 +67,18 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 /* What was computed, and what the file says. */
 struct outcome {
     struct position at;
-    double val_loss, val_accuracy;
+    struct metric {
+        const char *name;
+        double computed, stored;
+    } metrics[4]; // val_loss, val_accuracy; with validation images also test_loss, test_accuracy
+    int count;
     bool has_stored; // not in the middle of an epoch
-    double stored_loss, stored_accuracy;
     bool equal;
+};
+
+/* Of the parts of a set. */
+struct parts_stats {
+    struct net_stats val, test; // test of no samples: val is of the test images
 };
 
 static void note_complaint(void *context, const struct config_complaint *complaint) {
@@ -100,10 +109,10 @@ static int open_data(struct dataset *set, const struct config *config, const cha
 }
 
 static int compute(const struct checkpoint *checkpoint, const struct config *config,
-                   const struct dataset *set, struct net_stats *stats, struct err *err) {
+                   const struct dataset *set, struct parts_stats *stats, struct err *err) {
     struct layer_spec *layers = NULL;
     const struct split *val = dataset_val(set);
-    int count = 0, size = config->batch_size < val->count ? config->batch_size : val->count;
+    int count = 0, size = batch_size_for(config->batch_size, set);
     config_layers(config, set->classes, &layers, &count);
     struct net *net = NULL;
     int rc = net_new(&net, layers, count, set->shape, set->classes, &config->loss, size, err);
@@ -111,7 +120,10 @@ static int compute(const struct checkpoint *checkpoint, const struct config *con
     if (rc == ERR_OK) {
         struct batch batch;
         batch_init(&batch, size, set, false);
-        (void)evaluate(net, set, val, &batch, NULL, NULL, stats); // nothing can stop it
+        (void)evaluate(net, set, val, &batch, NULL, NULL, &stats->val); // nothing can stop it
+        if (val != &set->test) {
+            (void)evaluate(net, set, &set->test, &batch, NULL, NULL, &stats->test); // likewise
+        }
         batch_release(&batch);
     }
     net_free(net);
@@ -119,25 +131,27 @@ static int compute(const struct checkpoint *checkpoint, const struct config *con
     return rc;
 }
 
-static int compare(const struct checkpoint_state *state, const struct net_stats *stats,
+static void add_metric(struct outcome *outcome, const char *name, double computed, double stored) {
+    outcome->metrics[outcome->count++] = (struct metric){name, computed, stored};
+    outcome->equal = outcome->equal && num_same_bits(computed, stored);
+}
+
+static int compare(const struct checkpoint_state *state, const struct parts_stats *stats,
                    struct outcome *outcome, struct err *err) {
     struct history history = {0};
     int rc = history_parse(&history, state->history, err);
     if (rc != ERR_OK) {
         return rc;
     }
-    *outcome = (struct outcome){
-        .at = state->at,
-        .val_loss = stats->loss_sum / (double)stats->samples,
-        .val_accuracy = (double)stats->correct / (double)stats->samples,
-        .has_stored = state->at.step == 0 && history.count > 0 && history.count == state->at.epoch,
-    };
-    if (outcome->has_stored) {
-        const struct record *last = &history.records[history.count - 1];
-        outcome->stored_loss = last->val_loss;
-        outcome->stored_accuracy = last->val_accuracy;
-        outcome->equal = num_same_bits(outcome->val_loss, last->val_loss) &&
-                         num_same_bits(outcome->val_accuracy, last->val_accuracy);
+    bool has_stored = state->at.step == 0 && history.count > 0 && history.count == state->at.epoch;
+    const struct record none = {0},
+                        *last = has_stored ? &history.records[history.count - 1] : &none;
+    *outcome = (struct outcome){.at = state->at, .has_stored = has_stored, .equal = has_stored};
+    add_metric(outcome, "val_loss", stats_loss(&stats->val), last->val_loss);
+    add_metric(outcome, "val_accuracy", stats_accuracy(&stats->val), last->val_accuracy);
+    if (stats->test.samples > 0) {
+        add_metric(outcome, "test_loss", stats_loss(&stats->test), last->test_loss);
+        add_metric(outcome, "test_accuracy", stats_accuracy(&stats->test), last->test_accuracy);
     }
     history_release(&history);
     return ERR_OK;
@@ -148,7 +162,7 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
     struct checkpoint *checkpoint = NULL;
     struct config config = {0};
     struct dataset set = {0};
-    struct net_stats stats;
+    struct parts_stats stats = {0};
     char *cache = command_cache_dir(arguments->cache_dir);
     int rc = checkpoint_open(&checkpoint, arguments->path, err);
     if (rc == ERR_OK) {
@@ -168,18 +182,21 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
     return rc;
 }
 
+static void print_metrics(struct buf *out, const struct outcome *outcome, bool stored) {
+    for (int i = 0; i < outcome->count; i++) {
+        const struct metric *metric = &outcome->metrics[i];
+        buf_printf(out, "%s\"%s\": ", i == 0 ? "" : ", ", metric->name);
+        buf_json_number(out, stored ? metric->stored : metric->computed);
+    }
+}
+
 static void print_json(const struct outcome *outcome) {
     struct buf out = {0};
-    buf_printf(&out, "{\"at_epoch\": %d, \"step\": %d, \"val_loss\": ", outcome->at.epoch,
-               outcome->at.step);
-    buf_json_number(&out, outcome->val_loss);
-    buf_puts(&out, ", \"val_accuracy\": ");
-    buf_json_number(&out, outcome->val_accuracy);
+    buf_printf(&out, "{\"at_epoch\": %d, \"step\": %d, ", outcome->at.epoch, outcome->at.step);
+    print_metrics(&out, outcome, false);
     if (outcome->has_stored) {
-        buf_puts(&out, ", \"stored\": {\"val_loss\": ");
-        buf_json_number(&out, outcome->stored_loss);
-        buf_puts(&out, ", \"val_accuracy\": ");
-        buf_json_number(&out, outcome->stored_accuracy);
+        buf_puts(&out, ", \"stored\": {");
+        print_metrics(&out, outcome, true);
         buf_printf(&out, "}, \"equal\": %s}", outcome->equal ? "true" : "false");
     } else {
         buf_puts(&out, ", \"stored\": null}");
@@ -208,9 +225,10 @@ static void print_text(const struct outcome *outcome) {
                      outcome->at.step);
     }
     (void)putchar('\n');
-    print_line("val_loss", outcome->val_loss, outcome->stored_loss, outcome->has_stored);
-    print_line("val_accuracy", outcome->val_accuracy, outcome->stored_accuracy,
-               outcome->has_stored);
+    for (int i = 0; i < outcome->count; i++) {
+        const struct metric *metric = &outcome->metrics[i];
+        print_line(metric->name, metric->computed, metric->stored, outcome->has_stored);
+    }
 }
 
 int cmd_eval(int argc, char **argv) {

@@ -148,15 +148,22 @@ static void print_history(const struct safetensors *file) {
     if (text == NULL || history_parse(&history, text, &err) != ERR_OK) {
         return; // of another program: it was not promised
     }
+    bool has_test = history.count > 0 && history.records[0].has_test;
     (void)printf("history\n  epoch");
 #define X(name) (void)printf(" %14s", #name);
     HISTORY_METRICS(X)
+    if (has_test) {
+        HISTORY_TEST_METRICS(X)
+    }
 #undef X
     (void)putchar('\n');
     for (int i = 0; i < history.count; i++) {
         (void)printf("  %5d", history.records[i].epoch);
 #define X(name) print_number(history.records[i].name);
         HISTORY_METRICS(X)
+        if (has_test) {
+            HISTORY_TEST_METRICS(X)
+        }
 #undef X
         (void)putchar('\n');
     }

@@ -85,6 +85,14 @@ void batch_load(struct batch *batch, const struct dataset *set, const struct spl
     }
 }
 
+double stats_loss(const struct net_stats *stats) {
+    return stats->samples > 0 ? stats->loss_sum / (double)stats->samples : 0;
+}
+
+double stats_accuracy(const struct net_stats *stats) {
+    return stats->samples > 0 ? (double)stats->correct / (double)stats->samples : 0;
+}
+
 bool evaluate(struct net *net, const struct dataset *set, const struct split *split,
               struct batch *batch, bool (*stop)(void *context), void *stop_context,
               struct net_stats *stats) {

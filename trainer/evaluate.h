@@ -52,4 +52,8 @@ bool evaluate(struct net *net, const struct dataset *set, const struct split *sp
               struct batch *batch, bool (*stop)(void *context), void *stop_context,
               struct net_stats *stats);
 
+/* Means over the samples; 0 of none. */
+double stats_loss(const struct net_stats *stats);
+double stats_accuracy(const struct net_stats *stats);
+
 #endif

@@ -62,6 +62,9 @@ void record_print(struct buf *out, const struct record *record,
     buf_puts(out, ", \"" #name "\": ");                                                            \
     buf_json_number(out, record->name);
     HISTORY_METRICS(X)
+    if (record->has_test) {
+        HISTORY_TEST_METRICS(X)
+    }
 #undef X
     if (timing != NULL) {
         buf_printf(out, ", \"seconds\": %.3f, \"samples_per_second\": %.0f", timing->seconds,
@@ -92,8 +95,14 @@ static bool read_record(const struct cJSON *json, int epoch, struct record *reco
     }
     *record = (struct record){.epoch = epoch};
     bool good = true;
+#define X(name) record->has_test = record->has_test || json_get(json, #name) != NULL;
+    HISTORY_TEST_METRICS(X)
+#undef X
 #define X(name) good = good && get_metric(json, #name, &record->name);
     HISTORY_METRICS(X)
+    if (record->has_test) {
+        HISTORY_TEST_METRICS(X)
+    }
 #undef X
     return good;
 }

@@ -14,7 +14,7 @@ struct err;
 
 /* The metrics of an epoch, in the order of a record.  Losses are mean cross-entropies in nats;
  * accuracies are fractions; train_* run over the epoch, with dropout and while the parameters change;
- * val_* are of the test images after it; grad_norm is the mean over the batches of the L2 norm of the
+ * val_* are of the validation images after it, or of the test images where there are none; grad_norm is the mean over the batches of the L2 norm of the
  * whole gradient, the L2 term included. */
 #define HISTORY_METRICS(X)                                                                         \
     X(train_loss)                                                                                  \
@@ -24,10 +24,18 @@ struct err;
     X(lr)                                                                                          \
     X(grad_norm)
 
+/* Of the test images, where val_* are of others: they come behind the rest, and `stop` and the best
+ * epoch do not look at them. */
+#define HISTORY_TEST_METRICS(X)                                                                    \
+    X(test_loss)                                                                                   \
+    X(test_accuracy)
+
 struct record {
     int epoch; // from 1
 #define X(name) double name;
     HISTORY_METRICS(X)
+    bool has_test;
+    HISTORY_TEST_METRICS(X)
 #undef X
 };
 

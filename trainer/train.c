@@ -203,18 +203,22 @@ static int train_batches(struct training *t, struct err *err) {
     return rc;
 }
 
-/* Moves to the end of the epoch: its record, its checkpoint, its line, in this order. */
+/* Moves to the end of the epoch (test of no samples: val is of the test images): its record, its checkpoint, its line, in this order. */
 static int close_epoch(struct training *t, const struct net_stats *val,
-                       struct record_timing *timing, double started, struct err *err) {
-    double samples = (double)t->sums.samples, val_samples = (double)val->samples;
+                       const struct net_stats *test, struct record_timing *timing, double started,
+                       struct err *err) {
+    double samples = (double)t->sums.samples;
     const struct record record = {
         .epoch = t->at.epoch + 1,
         .train_loss = t->sums.loss_sum / samples,
         .train_accuracy = (double)t->sums.correct / samples,
-        .val_loss = val->loss_sum / val_samples,
-        .val_accuracy = (double)val->correct / val_samples,
+        .val_loss = stats_loss(val),
+        .val_accuracy = stats_accuracy(val),
         .lr = lr_of(t, training_batch_count(t) - 1),
         .grad_norm = t->sums.grad_norm_sum / training_batch_count(t),
+        .has_test = test->samples > 0,
+        .test_loss = stats_loss(test),
+        .test_accuracy = stats_accuracy(test),
     };
     history_add(&t->history, &record);
     t->at = (struct position){.epoch = record.epoch};
@@ -244,6 +248,15 @@ static bool evaluate_average(struct training *t, const struct split *split,
     return whole;
 }
 
+static int check_finite(const struct training *t, const struct net_stats *stats, const char *images,
+                        struct err *err) {
+    if (isfinite(stats->loss_sum)) {
+        return ERR_OK;
+    }
+    return err_set(err, ERR_DIVERGED, "the loss of the %s images after epoch %d is %g", images,
+                   t->at.epoch + 1, stats_loss(stats));
+}
+
 static int run_epoch(struct training *t, struct err *err) {
     double started = time_now();
     int64_t samples_before = t->sums.samples;
@@ -255,16 +268,20 @@ static int run_epoch(struct training *t, struct err *err) {
     struct record_timing timing = {
         .samples_per_second = (double)(t->sums.samples - samples_before) / fmax(seconds, 1e-9)};
 
-    struct net_stats val;
-    if (!evaluate_average(t, dataset_val(&t->set), &val)) {
+    struct net_stats val, test = {0};
+    const struct split *val_part = dataset_val(&t->set);
+    bool is_test = val_part == &t->set.test;
+    if (!evaluate_average(t, val_part, &val) ||
+        (!is_test && !evaluate_average(t, &t->set.test, &test))) {
         t->stopped = true; // what is saved has all batches done; only this is done again
         return ERR_OK;
     }
-    if (!isfinite(val.loss_sum)) {
-        return err_set(err, ERR_DIVERGED, "the loss of the test images after epoch %d is %g",
-                       t->at.epoch + 1, val.loss_sum / (double)val.samples);
+    rc = check_finite(t, &val, is_test ? "test" : "validation", err);
+    rc = rc == ERR_OK ? check_finite(t, &test, "test", err) : rc;
+    if (rc != ERR_OK) {
+        return rc;
     }
-    return close_epoch(t, &val, &timing, started, err);
+    return close_epoch(t, &val, &test, &timing, started, err);
 }
 
 /* ---- the whole ---- */

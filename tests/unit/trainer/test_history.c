@@ -67,6 +67,37 @@ static void a_history_reads_back_to_the_same_bits(void **state) {
     history_release(&back);
 }
 
+static void metrics_of_the_test_images_may_be_there(void **state) {
+    (void)state;
+    struct history history = {0}, back = {0};
+    struct record record = make(1, 0.5);
+    record.has_test = true;
+    record.test_loss = 1.0 / 7;
+    record.test_accuracy = 0.1 + 0.7;
+    history_add(&history, &record);
+    struct buf text = {0};
+    struct err err;
+    history_print(&text, &history);
+    assert_non_null(strstr(buf_text(&text), ", \"test_loss\": 0.14285714285714285, "
+                                            "\"test_accuracy\": 0.7999999999999999}"));
+    assert_int_equal(history_parse(&back, buf_text(&text), &err), ERR_OK);
+    assert_true(back.records[0].has_test);
+    assert_same_bits(back.records[0].test_loss, record.test_loss);
+    assert_same_bits(back.records[0].test_accuracy, record.test_accuracy);
+    history_release(&back);
+
+    char *cut = strstr(text.data, ", \"test_accuracy\""); // one without the other
+    memcpy(cut, "}]", 3);
+    assert_int_equal(history_parse(&back, buf_text(&text), &err), ERR_CORRUPT);
+    cut = strstr(text.data, ", \"test_loss\""); // as files without validation have it
+    memcpy(cut, "}]", 3);
+    assert_int_equal(history_parse(&back, buf_text(&text), &err), ERR_OK);
+    assert_false(back.records[0].has_test);
+    history_release(&back);
+    history_release(&history);
+    buf_release(&text);
+}
+
 static void what_is_no_history_is_refused(void **state) {
     (void)state;
 #define REST                                                                                       \
@@ -130,6 +161,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_one_line_of_json),
         cmocka_unit_test(a_history_reads_back_to_the_same_bits),
+        cmocka_unit_test(metrics_of_the_test_images_may_be_there),
         cmocka_unit_test(what_is_no_history_is_refused),
         cmocka_unit_test(the_best_epoch_is_the_earliest_of_the_best),
         cmocka_unit_test(sums_read_back_to_the_same_bits),
