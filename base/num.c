@@ -35,6 +35,9 @@ size_t num_steady(char out[NUM_TEXT_MAX], double value, int digits) {
     if (!isfinite(value)) {
         return (size_t)snprintf(out, NUM_TEXT_MAX, "%s", special(value));
     }
+    if (fabs(value) >= 0.001 && fabs(value) < 1) {
+        return (size_t)snprintf(out, NUM_TEXT_MAX, "%.*f", digits, value);
+    }
     size_t len = (size_t)snprintf(out, NUM_TEXT_MAX, "%#.*g", digits, value);
     if (out[len - 1] == '.') { // "1234.": the # makes it
         out[--len] = '\0';

@@ -18,7 +18,8 @@ size_t num_format(char out[NUM_TEXT_MAX], double value);
 /* `digits` significant digits for people: "0.8412", "1.2e-05".  Returns the length. */
 size_t num_human(char out[NUM_TEXT_MAX], double value, int digits);
 
-/* Likewise, but with zeros at the end, for a figure that changes in place: "0.8400".  Returns the length. */
+/* Likewise for a figure that changes in place: with zeros at the end, and from 0.001 to below 1 with `digits`
+ * decimals, "0.8400" and "0.0962".  Returns the length. */
 size_t num_steady(char out[NUM_TEXT_MAX], double value, int digits);
 
 /* The whole of `text` as a finite decimal number or as nan / inf / -inf; false otherwise. */

@@ -46,10 +46,18 @@ static void figures_that_change_in_place_keep_their_zeros(void **state) {
     static const struct {
         double value;
         const char *human, *steady;
-    } cases[] = {{0.84, "0.84", "0.8400"}, {0.84119, "0.8412", "0.8412"},
-                 {2, "2", "2.000"},        {1234, "1234", "1234"},
-                 {0, "0", "0.000"},        {1e-9, "1e-09", "1.000e-09"},
-                 {INFINITY, "inf", "inf"}, {NAN, "nan", "nan"}};
+    } cases[] = {{0.84, "0.84", "0.8400"},
+                 {0.84119, "0.8412", "0.8412"},
+                 {2, "2", "2.000"},
+                 {0.09621, "0.09621", "0.0962"},
+                 {-0.001, "-0.001", "-0.0010"},
+                 {0.00012, "0.00012", "0.0001200"},
+                 {0.99996, "1", "1.0000"},
+                 {1234, "1234", "1234"},
+                 {0, "0", "0.000"},
+                 {1e-9, "1e-09", "1.000e-09"},
+                 {INFINITY, "inf", "inf"},
+                 {NAN, "nan", "nan"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[NUM_TEXT_MAX];
         assert_int_equal(num_human(text, cases[i].value, 4), strlen(cases[i].human));
