@@ -55,7 +55,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static bool is_text(const char *column) {
-    static const char *const names[] = {"sweep", "best_label", "label", "status", "error"};
+    static const char *const names[] = {"sweep",  "best_label", "label",
+                                        "status", "error",      "stopped"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(column, names[i]) == 0) {
             return true;

@@ -63,6 +63,8 @@ equal "$(sql mixed "SELECT DISTINCT exit_status FROM failures JOIN trials USING 
 equal "$(sql mixed "SELECT DISTINCT signal FROM failures JOIN trials USING (trial) WHERE label = 'dies'")" 11 'signal'
 equal "$(sql mixed "SELECT reason FROM failures JOIN trials USING (trial) WHERE label = 'diverged'")" diverged 'reason'
 equal "$(sql mixed "SELECT count(*) FROM failures WHERE log_tail LIKE '%no such thing%'")" 3 'log tails'
+expect 0 "$besom" status mixed --out mixed
+said '[-0-9]  exit status 3 ' out # words stand to the left in their column, also the short ones
 expect 1 "$besom" run mixed.json --out mixed # failed trials are left alone
 equal "$(sql mixed "SELECT attempts FROM trials WHERE label = 'bad'")" 3 'attempts of bad'
 expect 1 "$besom" run mixed.json --retry-failed --out mixed
