@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -78,16 +79,6 @@ static void bad(struct wire_record *record, const char *problem) {
                    problem); // a long one is cut
 }
 
-/* Control characters, U+007F and U+0080 to U+009F included.  `name` is valid UTF-8. */
-static bool has_control(const char *name) {
-    for (const unsigned char *c = (const unsigned char *)name; *c != '\0'; c++) {
-        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void read_metrics(struct wire_record *record, const struct cJSON *object) {
     for (const struct cJSON *m = json_first(object); m != NULL; m = json_next(m)) {
         const char *name = json_key(m);
@@ -102,7 +93,7 @@ static void read_metrics(struct wire_record *record, const struct cJSON *object)
         } else if (name[0] == '\0' || strlen(name) > WIRE_NAME_MAX) {
             bad(record, "a metric's name is empty or longer than 63 bytes");
             return;
-        } else if (has_control(name)) { // it becomes a column, a heading, a line on a terminal
+        } else if (utf8_has_control(name)) { // it becomes a column, a heading, a line on a terminal
             bad(record, "a metric's name has control characters");
             return;
         } else if (record->metric_count == WIRE_METRIC_MAX) {

@@ -94,6 +94,8 @@ void wire_record_release(struct wire_record *record);
  *         E epochs are done already.  B true promises that an epoch computed again has the same bits.
  *     {"event": "failed", "reason": "diverged", "message": "..."}
  *         the trial has failed and calling it again is pointless
+ *     {"event": "layers", "at_epoch": E, "layer": "0 conv2d", "mean": ..., "histogram": [...], ...}
+ *         what a layer of the network looked like after E epochs, 0: before the first
  *     {"event": "done"}
  *         all epochs are done and the final checkpoint is in place
  *     {"event": "done", "stopped": "patience"}

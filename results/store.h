@@ -191,6 +191,43 @@ int store_put_epoch(struct store *store, int64_t trial, int attempt,
                     const struct wire_record *record, bool deterministic,
                     enum store_epoch_result *result, struct err *err);
 
+/* The numbers of a layer, by the names of the view's columns. */
+#define STORE_LAYER_NUMBERS(X)                                                                     \
+    X(mean)                                                                                        \
+    X(std)                                                                                         \
+    X(min)                                                                                         \
+    X(max)                                                                                         \
+    X(dead)                                                                                        \
+    X(saturated)                                                                                   \
+    X(histogram_low)                                                                               \
+    X(histogram_high)                                                                              \
+    X(gradient_mean)                                                                               \
+    X(gradient_std)                                                                                \
+    X(gradient_low)                                                                                \
+    X(gradient_high)                                                                               \
+    X(update_ratio)
+
+enum store_layer_number {
+#define X(name) STORE_LAYER_##name,
+    STORE_LAYER_NUMBERS(X)
+#undef X
+        STORE_LAYER_NUMBER_COUNT,
+};
+
+/* A layer of a trial's network at an epoch. */
+struct store_layer {
+    int epoch;    // 0: before the first
+    int position; // in the network, from 0; -1: not known
+    char *name;
+    double number[STORE_LAYER_NUMBER_COUNT]; // NaN is NULL
+    char *histogram, *gradient_histogram;    // JSON arrays; NULL: none
+};
+
+/* Stores a row of `layers`.  When the trial has one of that epoch and name: `replace` puts this in its place,
+ * otherwise it stays. */
+int store_put_layer(struct store *store, int64_t trial, const struct store_layer *layer,
+                    bool replace, struct err *err);
+
 /* How an attempt ended, and what became of the trial. */
 struct store_end {
     enum trial_status status; // of the trial from now on

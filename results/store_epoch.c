@@ -231,6 +231,8 @@ static int supersede(const struct put *put, struct err *err) {
     rc = rc == ERR_OK ? set_aside(put, err) : rc;
     rc = rc == ERR_OK ? run_on(put, STMT_VALUE_DROP, put->record->epoch, err) : rc;
     rc = rc == ERR_OK ? run_on(put, STMT_EPOCH_DROP, put->record->epoch, err) : rc;
+    rc = rc == ERR_OK ? run_on(put, STMT_LAYER_DROP, put->record->epoch, err)
+                      : rc; // its own are new
     rc = rc == ERR_OK ? run_on(put, STMT_SUMMARY_DROP, 0, err) : rc;
     rc = rc == ERR_OK ? run_on(put, STMT_SUMMARY_MAKE, 0, err) : rc;
     if (rc == ERR_OK && done >= put->record->epoch) {

@@ -7,6 +7,7 @@
  *     store_cells.c  a point's params as the cells of the sweep's view
  *     store_run.c    attempts
  *     store_epoch.c  epochs and their values
+ *     store_layer.c  their layers
  *     store_views.c  the view of each sweep
  *
  * How a statement is used.  Each is prepared once and kept; store_stmt() hands it out, reset.

@@ -5,6 +5,14 @@
 #ifndef RESULTS_STORE_SQL_H
 #define RESULTS_STORE_SQL_H
 
+/* The numbers as STORE_LAYER_NUMBERS has them. */
+#define STORE_LAYER_COLUMNS                                                                        \
+    "trial, epoch, layer, position, mean, std, min, max, dead, saturated, histogram_low,"          \
+    " histogram_high, gradient_mean, gradient_std, gradient_low, gradient_high, update_ratio,"     \
+    " histogram, gradient_histogram"
+#define STORE_LAYER_VALUES                                                                         \
+    "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
+
 #define STORE_STMT_MAP(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -102,6 +110,11 @@
       " (SELECT a.value FROM value a WHERE a.trial = v.trial AND a.metric = v.metric"              \
       "  ORDER BY a.epoch DESC LIMIT 1), max(v.epoch)"                                             \
       " FROM value v WHERE v.trial = ?1 GROUP BY v.metric")                                        \
+    X(LAYER_ADD, "INSERT INTO layer (" STORE_LAYER_COLUMNS ") VALUES (" STORE_LAYER_VALUES ")"     \
+                 " ON CONFLICT DO NOTHING")                                                        \
+    X(LAYER_SET, "INSERT OR REPLACE INTO layer (" STORE_LAYER_COLUMNS ")"                          \
+                 " VALUES (" STORE_LAYER_VALUES ")")                                               \
+    X(LAYER_DROP, "DELETE FROM layer WHERE trial = ?1 AND epoch > ?2")                             \
     X(VIEW_SQL, "SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = ?1")                 \
     X(MEASURED_ADD, "INSERT INTO measured (sweep, metric) SELECT ?1, ?2"                           \
                     " WHERE (SELECT count(*) FROM measured WHERE sweep = ?1) < ?3"                 \

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "results/query.h"
+#include "runner/layer_event.h"
 
 #include <math.h>
 #include <signal.h>
@@ -101,6 +102,9 @@ void ledger_item_free(struct ledger_item *item) {
     case LEDGER_EPOCH:
         free(item->epoch.metrics);
         free(item->epoch.differs);
+        break;
+    case LEDGER_LAYER:
+        layer_event_free(item->layer.row);
         break;
     case LEDGER_CLOSE:
         break;
@@ -255,6 +259,10 @@ static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
         return apply_start(l, item, err);
     case LEDGER_EPOCH:
         return apply_epoch(l, item, err);
+    case LEDGER_LAYER:
+        return find_refused(l, item) >= 0 ? ERR_OK
+                                          : store_put_layer(l->store, item->trial, item->layer.row,
+                                                            !item->layer.deterministic, err);
     case LEDGER_CLOSE:
         return apply_close(l, item, err);
     case LEDGER_END:
@@ -289,6 +297,11 @@ static int write_batch(struct ledger *l, const struct list *batch, struct err *e
 }
 
 /* ---- the thread ---- */
+
+/* Whether somebody waits for it. */
+static bool is_urgent(const struct ledger_item *item) {
+    return item->kind != LEDGER_EPOCH && item->kind != LEDGER_LAYER && item->kind != LEDGER_START;
+}
 
 static void hand_back(struct ledger *l, struct ledger_item *item) {
     uv_mutex_lock(&l->mutex);
@@ -338,7 +351,7 @@ static bool take_batch(struct ledger *l, struct list *batch) {
     }
     struct ledger_item *item;
     while (batch->count < LEDGER_BATCH_MAX && (item = list_take(&l->queue)) != NULL) {
-        l->urgent -= item->kind != LEDGER_EPOCH && item->kind != LEDGER_START;
+        l->urgent -= is_urgent(item);
         list_add(batch, item);
     }
     return batch->count > 0;
@@ -403,7 +416,7 @@ void ledger_push(struct ledger *l, struct ledger_item *item) {
         l->oldest_ns = uv_hrtime();
     }
     list_add(&l->queue, item);
-    l->urgent += item->kind != LEDGER_EPOCH && item->kind != LEDGER_START;
+    l->urgent += is_urgent(item);
     uv_cond_signal(&l->changed);
     uv_mutex_unlock(&l->mutex);
 }

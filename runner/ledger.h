@@ -6,14 +6,14 @@
  *     ack(item) <-- uv_async <-- done <-- hands all of them back
  *
  * An epoch waits for others up to LEDGER_WAIT_MS, so that a hundred fast trainers cost one fsync and not
- * a hundred.  Items that somebody waits for (all but epochs and starts) are committed at once, with what
+ * a hundred.  Items that somebody waits for (all but epochs, layers and starts) are committed at once, with what
  * is before them in the queue.
  *
  * Invariants
  *   1. Items are applied in the order in which they were pushed.
  *   2. `ack` is called on the main thread, after the commit.  No ack, no promise.
  *   3. A batch is applied wholly or not at all: when the disk is full it is rolled back and tried again.
- *   4. Of an attempt that was found to differ from what is stored no later epoch is written.
+ *   4. Of an attempt that was found to differ from what is stored no later epoch and no layer is written.
  *   5. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
  *      is called once. */
 #ifndef RUNNER_LEDGER_H
@@ -41,6 +41,7 @@ enum ledger_kind {
     LEDGER_BEGIN,  // an attempt begins; fetches the job
     LEDGER_START,  // the trainer's start event
     LEDGER_EPOCH,  // an epoch record
+    LEDGER_LAYER,  // a layers event
     LEDGER_CLOSE,  // the trainer has ended: which epochs are there?
     LEDGER_END,    // the verdict
     LEDGER_NOTICE, // from the ledger: something to tell the user
@@ -74,6 +75,10 @@ struct ledger_item {
             char *differs;                  // out: how the stored bits differ; NULL
             bool dropped;                   // out: not written, as an earlier one differs
         } epoch;
+        struct {
+            struct store_layer *row; // owned, from layer_event_read()
+            bool deterministic;      // a row that is there stays
+        } layer;
         struct {
             int epochs_done; // out: contiguous from 1
             int epoch_last;  // out

@@ -46,6 +46,7 @@ enum {
     RUN_QUEUED_ROWS_MAX = 1024, // of one worker, waiting for their commit: no more is read until
     RUN_QUEUED_ROWS_MIN = 256,  // so few are left
     RUN_QUEUED_BYTES_MAX = 4 << 20,
+    RUN_LAYERS_MAX = 50000, // layers events of an attempt that are stored
 };
 
 /* --halt never | now,fail=N | soon,fail=N | soon,fail=P% | now,fail=P% */

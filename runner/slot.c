@@ -268,6 +268,9 @@ void slot_ack(struct slot *slot, struct ledger_item *item) {
     case LEDGER_EPOCH:
         slot_ack_epoch(slot, item);
         break;
+    case LEDGER_LAYER:
+        slot_ack_layer(slot, item);
+        break;
     case LEDGER_CLOSE:
         ack_close(slot, item);
         break;

@@ -39,6 +39,7 @@ struct slot_attempt {
     char *failed_reason, *failed_message, *differs, *spawn_failure; // owned; NULL
     char *stopped;         // owned: why it ended before its last epoch; NULL
     struct worker_end end; // its tail is owned here
+    int layers;            // layers events taken
     int queued_rows;
     size_t queued_bytes;
     bool paused; // reading is

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/wire.h"
+#include "runner/layer_event.h"
 #include "runner/ledger.h"
 #include "runner/run_internal.h"
 
@@ -70,25 +71,24 @@ static void on_failed(struct slot *slot, const struct cJSON *event) {
     }
 }
 
-static void on_event(struct slot *slot, const struct wire_record *line) {
-    if (strcmp(line->event, "start") == 0) {
-        on_start(slot, line->object);
-    } else if (strcmp(line->event, "done") == 0) {
-        on_done(slot, line->object);
-    } else if (strcmp(line->event, "failed") == 0) {
-        on_failed(slot, line->object);
-    } // all others are in the log
-}
-
 static size_t bytes_of(const struct ledger_item *item) {
+    if (item->kind == LEDGER_LAYER) {
+        return sizeof *item + layer_event_bytes(item->layer.row);
+    }
     return sizeof *item + (size_t)item->epoch.metric_count * sizeof *item->epoch.metrics;
 }
 
-static void on_epoch(struct slot *slot, const struct wire_record *line) {
+static void on_bad(struct slot *slot, const char *problem) {
+    if (slot->bad_lines++ == 0) {
+        run_warn(slot->run, slot->trial,
+                 "trial %lld prints lines that begin with { but are no records (see its log): %s",
+                 (long long)slot->trial, problem);
+    }
+}
+
+/* An item that takes memory until it is stored.  With too much of it waiting, the worker waits, too. */
+static void push_row(struct slot *slot, struct ledger_item *item) {
     struct slot_attempt *a = &slot->attempt;
-    struct ledger_item *item = ledger_item_new(LEDGER_EPOCH, slot, slot->trial, a->number);
-    item->epoch.deterministic = a->deterministic;
-    ledger_pack(item, line);
     a->queued_rows++;
     a->queued_bytes += bytes_of(item);
     ledger_push(slot->run->ledger, item);
@@ -99,12 +99,46 @@ static void on_epoch(struct slot *slot, const struct wire_record *line) {
     }
 }
 
-static void on_bad(struct slot *slot, const char *problem) {
-    if (slot->bad_lines++ == 0) {
-        run_warn(slot->run, slot->trial,
-                 "trial %lld prints lines that begin with { but are no records (see its log): %s",
-                 (long long)slot->trial, problem);
+static void on_layer(struct slot *slot, const struct cJSON *event) {
+    struct slot_attempt *a = &slot->attempt;
+    if (a->layers == RUN_LAYERS_MAX) {
+        return; // told when the limit was met
     }
+    const char *problem;
+    struct store_layer *row = layer_event_read(event, &problem);
+    if (row == NULL) {
+        on_bad(slot, problem);
+        return;
+    }
+    struct ledger_item *item = ledger_item_new(LEDGER_LAYER, slot, slot->trial, a->number);
+    item->layer.row = row;
+    item->layer.deterministic = a->deterministic;
+    push_row(slot, item);
+    if (++a->layers == RUN_LAYERS_MAX) {
+        run_warn(slot->run, slot->trial,
+                 "trial %lld has told of %d layers in this attempt: of more only its log will know",
+                 (long long)slot->trial, RUN_LAYERS_MAX);
+    }
+}
+
+static void on_epoch(struct slot *slot, const struct wire_record *line) {
+    struct slot_attempt *a = &slot->attempt;
+    struct ledger_item *item = ledger_item_new(LEDGER_EPOCH, slot, slot->trial, a->number);
+    item->epoch.deterministic = a->deterministic;
+    ledger_pack(item, line);
+    push_row(slot, item);
+}
+
+static void on_event(struct slot *slot, const struct wire_record *line) {
+    if (strcmp(line->event, "start") == 0) {
+        on_start(slot, line->object);
+    } else if (strcmp(line->event, "layers") == 0) {
+        on_layer(slot, line->object);
+    } else if (strcmp(line->event, "done") == 0) {
+        on_done(slot, line->object);
+    } else if (strcmp(line->event, "failed") == 0) {
+        on_failed(slot, line->object);
+    } // all others are in the log
 }
 
 void slot_line(struct slot *slot, const char *text, size_t len, bool cut) {
@@ -202,5 +236,11 @@ void slot_ack_epoch(struct slot *slot, const struct ledger_item *item) {
         a->differs = mem_strdup(item->epoch.differs);
         slot_kill(slot); // what it goes on to compute is worth nothing
     }
+    resume_if_drained(slot);
+}
+
+void slot_ack_layer(struct slot *slot, const struct ledger_item *item) {
+    slot->attempt.queued_rows--;
+    slot->attempt.queued_bytes -= bytes_of(item);
     resume_if_drained(slot);
 }

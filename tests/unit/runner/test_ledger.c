@@ -290,6 +290,49 @@ static void other_bits_are_told_and_stop_nothing(void **state) {
                      2);
 }
 
+static void push_layer(struct fixture *f, int attempt, int epoch, double mean, bool deterministic) {
+    struct ledger_item *item = ledger_item_new(LEDGER_LAYER, f, f->trial[0], attempt);
+    item->layer.row = mem_zalloc(1, sizeof *item->layer.row);
+    item->layer.row->epoch = epoch;
+    item->layer.row->name = mem_strdup("dense");
+    item->layer.row->number[STORE_LAYER_mean] = mean;
+    item->layer.deterministic = deterministic;
+    ledger_push(f->ledger, item);
+}
+
+static void layers_are_written_in_their_order_and_wait_for_company(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    int64_t before = ledger_commits(f->ledger);
+    push_layer(f, 1, 0, 0.5, true);
+    push_layer(f, 1, 0, 0.25, true); // repeated otherwise: stays
+    push_layer(f, 1, 1, 0.5, false);
+    push_layer(f, 1, 1, 0.125, false); // no promise: replaced
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    wait_acks(f, 6);
+    assert_int_equal(f->order[4], -(int)LEDGER_LAYER);
+    assert_int_equal(f->order[5], 1);
+    assert_in_range(ledger_commits(f->ledger) - before, 1, 4); // not one each
+    assert_int_equal(number(f,
+                            "SELECT count(*) FROM layer WHERE ((epoch = 0 AND mean = 0.5)"
+                            " OR (epoch = 1 AND mean = 0.125)) AND ?1 = ?2",
+                            0, 0),
+                     2);
+    assert_int_equal(number(f, "SELECT count(*) FROM layer WHERE ?1 = ?2", 0, 0), 2);
+}
+
+static void an_attempt_that_differs_tells_of_no_more_layers(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    push_epoch(f, 0, 1, 1, 0.25, true); // refused
+    push_layer(f, 1, 2, 1.0, true);
+    push_layer(f, 2, 3, 1.0, true); // of another attempt
+    wait_acks(f, 5);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(number(f, "SELECT sum(epoch) FROM layer WHERE ?1 = ?2", 0, 0), 3);
+}
+
 static void numerics_of_the_attempt_before_are_told(void **state) {
     struct fixture *f = *state;
     static const char *const before[] = {"-", "blas 1", "blas 2"};
@@ -356,6 +399,8 @@ int main(void) {
         CASE(an_end_is_committed_with_all_before_it),
         CASE(closing_tells_contiguous_and_last_epoch),
         CASE(other_bits_are_told_and_stop_nothing),
+        CASE(layers_are_written_in_their_order_and_wait_for_company),
+        CASE(an_attempt_that_differs_tells_of_no_more_layers),
         CASE(numerics_of_the_attempt_before_are_told),
         CASE(what_is_queued_at_the_end_is_written),
         CASE(after_a_failed_write_nothing_is_acknowledged),
