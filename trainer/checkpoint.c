@@ -12,6 +12,7 @@
 static const char FORMAT[] = "besom-checkpoint 1";
 static const char OPTIMIZER[] = "optimizer.";
 const char CHECKPOINT_EMA[] = "ema.";
+static const char INIT_FROM[] = "init_from";
 static const char CONTENT[] = "content"; // absent in a whole one
 
 const char *const checkpoint_content_names[CHECKPOINT_CONTENT_COUNT] = {"whole", "weights"};
@@ -132,7 +133,7 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
     (void)snprintf(steps, sizeof steps, "%lld", (long long)optim->steps); // fit
     const bool whole = state->content == CHECKPOINT_WHOLE;
     enum { BASIC = 10 };
-    struct safetensors_meta meta[BASIC + 2] = {
+    struct safetensors_meta meta[BASIC + 3] = {
         {"format", FORMAT},
         {"identity", state->identity},
         {"dataset", state->dataset},
@@ -151,6 +152,9 @@ int checkpoint_save(const char *dir, const struct checkpoint_state *state, const
     }
     if (state->layers != NULL) {
         meta[meta_count++] = (struct safetensors_meta){"layers", state->layers};
+    }
+    if (state->init_from != NULL) {
+        meta[meta_count++] = (struct safetensors_meta){INIT_FROM, state->init_from};
     }
     struct tensors list = list_tensors(net, whole ? optim : NULL, ema);
     int rc = safetensors_write(dir, name, list.entry, list.count, meta, meta_count, err);
@@ -214,6 +218,7 @@ static int read_state(struct checkpoint *c, const char *path, struct err *err) {
         .partial = text_of(c->file, "partial", &complete),
         .best_epoch = (int)best,
         .layers = safetensors_meta_get(c->file, "layers"),
+        .init_from = safetensors_meta_get(c->file, INIT_FROM),
     };
     complete = read_content(c->file, &c->state.content) && complete;
     if (!complete || epoch > POSITION_MAX || step > POSITION_MAX || best > epoch) {

@@ -54,7 +54,8 @@ struct checkpoint_state {
     const char *partial;  // JSON object; "{}" when at.step is 0
     int best_epoch;       // 0: none yet
     enum checkpoint_content content;
-    const char *layers; // JSON array of layers events; NULL: none, and no such key
+    const char *init_from; // 32 hex digits: the weights it began with; NULL: drawn
+    const char *layers;    // JSON array of layers events; NULL: none, and no such key
 };
 
 /* Writes the checkpoint of `state->at` into `dir`.  `ema` as the training has it: with the averages in

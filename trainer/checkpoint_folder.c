@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int position_compare(struct position a, struct position b) {
@@ -148,6 +149,27 @@ int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir,
     }
     checkpoint_list_release(&list);
     return ERR_OK;
+}
+
+int checkpoint_latest_path(char **path, const char *given, struct err *err) {
+    struct stat st;
+    if (stat(given, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        *path = mem_strdup(given); // what is wrong with it is said by opening it
+        return ERR_OK;
+    }
+    struct checkpoint *checkpoint = NULL;
+    const struct checkpoint_wanted any = {.identity = NULL};
+    int rc = checkpoint_open_latest(&checkpoint, given, &any, NULL, NULL, err);
+    if (rc == ERR_OK && checkpoint == NULL) {
+        rc = err_set(err, ERR_NOT_FOUND,
+                     "%s: no valid checkpoint; \"besom-trainer list %s\" says what is there", given,
+                     given);
+    }
+    if (rc == ERR_OK) {
+        *path = path_at(given, checkpoint_state(checkpoint)->at);
+    }
+    checkpoint_close(checkpoint);
+    return rc;
 }
 
 /* ---- retention ---- */

@@ -47,6 +47,10 @@ int checkpoint_open_latest(struct checkpoint **checkpoint, const char *dir,
                            const struct checkpoint_wanted *wanted, checkpoint_skip_fn *skip,
                            void *context, struct err *err);
 
+/* The path of the checkpoint that is meant by `given`: of the newest valid one of a folder, otherwise `given`
+ * itself; to be freed.  ERR_NOT_FOUND when the folder has no valid one, ERR_IO. */
+int checkpoint_latest_path(char **path, const char *given, struct err *err);
+
 /* Removes the temporaries of writers that died: for the folder's one trainer.  ERR_IO. */
 int checkpoint_remove_stale(const char *dir, struct err *err);
 

@@ -8,6 +8,7 @@
 #include "trainer/data.h"
 #include "trainer/evaluate.h"
 #include "trainer/net.h"
+#include "trainer/weights.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -66,10 +67,20 @@ struct opened {
     struct err err; // why it could not be opened
 };
 
+/* Likewise the files of init_from. */
+struct opened_weights {
+    char *path; // owned
+    struct weights *weights;
+    int rc; // of weights_open()
+    struct err err;
+};
+
 struct checker {
     char *cache_dir;      // owned
     struct opened **sets; // owned, and each of them
     int set_count;
+    struct opened_weights **weights; // owned, and each of them
+    int weights_count;
 };
 
 static const struct opened *open_once(struct checker *checker, const struct config *config) {
@@ -93,7 +104,28 @@ static const struct opened *open_once(struct checker *checker, const struct conf
     return opened;
 }
 
+static const struct opened_weights *open_weights_once(struct checker *checker, const char *path) {
+    for (int i = 0; i < checker->weights_count; i++) {
+        if (strcmp(checker->weights[i]->path, path) == 0) {
+            return checker->weights[i];
+        }
+    }
+    struct opened_weights *opened = mem_zalloc(1, sizeof *opened);
+    opened->path = mem_strdup(path);
+    opened->rc = weights_open(&opened->weights, path, &opened->err);
+    checker->weights =
+        mem_resize(checker->weights, (size_t)checker->weights_count + 1, sizeof *checker->weights);
+    checker->weights[checker->weights_count++] = opened;
+    return opened;
+}
+
 static void checker_release(struct checker *checker) {
+    for (int i = 0; i < checker->weights_count; i++) {
+        weights_close(checker->weights[i]->weights);
+        free(checker->weights[i]->path);
+        free(checker->weights[i]);
+    }
+    free(checker->weights);
     for (int i = 0; i < checker->set_count; i++) {
         dataset_close(&checker->sets[i]->set);
         free(checker->sets[i]->identity);
@@ -104,6 +136,25 @@ static void checker_release(struct checker *checker) {
 }
 
 /* ---- checking ---- */
+
+/* Whether the network can begin with the weights that it shall begin with. */
+static int check_weights(struct checker *checker, const struct config *config,
+                         const struct layer_spec *layers, int count, const struct dataset *set,
+                         struct err *err) {
+    if (config->init_from.path[0] == '\0') {
+        return ERR_OK;
+    }
+    const struct opened_weights *opened = open_weights_once(checker, config->init_from.path);
+    if (opened->rc != ERR_OK) {
+        *err = opened->err;
+        return opened->rc;
+    }
+    struct net *net = NULL; // for the names and shapes of its tensors: the smallest batch will do
+    int rc = net_new(&net, layers, count, set->shape, set->classes, &config->loss, 1, err);
+    rc = rc == ERR_OK ? weights_check(opened->weights, net, config->init_from.strict, err) : rc;
+    net_free(net);
+    return rc;
+}
 
 /* What only the data can tell.  Returns the path of what is wrong, NULL when all is well. */
 static const char *check_data(struct checker *checker, const struct config *config,
@@ -124,6 +175,10 @@ static const char *check_data(struct checker *checker, const struct config *conf
         path = "batch_size";
         rc = net_check_training(layers, count, set->shape, set->classes,
                                 training_batch(config->batch_size, set), err);
+    }
+    if (rc == ERR_OK && check_weights(checker, config, layers, count, set, err) != ERR_OK) {
+        rc = err->code;
+        path = "init_from";
     }
     free(layers);
     rc = rc == ERR_OK ? augment_check(&config->augment, set->shape, &path, err) : rc;

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/num.h"
-#include "trainer/checkpoint.h"
+#include "trainer/checkpoint_folder.h"
 #include "trainer/commands.h"
 #include "trainer/config.h"
 #include "trainer/data.h"
@@ -28,11 +28,12 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Examples:\n"
     "  besom-trainer eval besom-train/3f0c2a91b7de/cp-0005.safetensors\n"
+    "  besom-trainer eval besom-train/3f0c2a91b7de\n"
     "\n"
     "Builds the network that CHECKPOINT holds, runs the test images (and those of "
     "validation) through it, and says whether loss "
     "and accuracy are exactly the stored ones.\v"
-    "Exit status 1 when they are not.";
+    "CHECKPOINT may be a folder: its latest one is meant.  Exit status 1 when they are not.";
 
 struct arguments {
     const char *path, *cache_dir;
@@ -164,7 +165,9 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
     struct dataset set = {0};
     struct parts_stats stats = {0};
     char *cache = command_cache_dir(arguments->cache_dir);
-    int rc = checkpoint_open(&checkpoint, arguments->path, err);
+    char *path = NULL;
+    int rc = checkpoint_latest_path(&path, arguments->path, err);
+    rc = rc == ERR_OK ? checkpoint_open(&checkpoint, path, err) : rc;
     if (rc == ERR_OK) {
         const struct checkpoint_state *state = checkpoint_state(checkpoint);
         rc = read_config(&config, state->config, err);
@@ -172,12 +175,13 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
         rc = rc == ERR_OK ? compute(checkpoint, &config, &set, &stats, err) : rc;
         rc = rc == ERR_OK ? compare(state, &stats, outcome, err) : rc;
         if (rc != ERR_OK) {
-            (void)err_wrap(err, "%s", arguments->path);
+            (void)err_wrap(err, "%s", path);
         }
     }
     dataset_close(&set);
     config_release(&config);
     checkpoint_close(checkpoint);
+    free(path);
     free(cache);
     return rc;
 }
@@ -221,8 +225,10 @@ static void print_line(const char *name, double computed, double stored, bool ha
 static void print_text(const struct outcome *outcome) {
     (void)printf("epoch         %d", outcome->at.epoch); // command_finish() tells of a failure
     if (outcome->at.step > 0) {
-        (void)printf(" and %d batches of the next: nothing is stored to compare with",
-                     outcome->at.step);
+        (void)printf(" and %d batches of the next", outcome->at.step);
+    }
+    if (!outcome->has_stored) {
+        (void)printf(": nothing is stored to compare with");
     }
     (void)putchar('\n');
     for (int i = 0; i < outcome->count; i++) {

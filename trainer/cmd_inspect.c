@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "trainer/checkpoint_folder.h"
 #include "trainer/commands.h"
 #include "trainer/history.h"
 #include "trainer/safetensors.h"
@@ -24,7 +25,8 @@ static const char doc[] =
     "  besom-trainer inspect besom-train/3f0c2a91b7de/cp-0005.safetensors\n"
     "\n"
     "Shows the tensors, the metadata and the history of a checkpoint, or of any "
-    "safetensors file of float32 tensors.";
+    "safetensors file of float32 tensors.\v"
+    "CHECKPOINT may be a folder: its latest one is meant.";
 
 struct arguments {
     const char *path;
@@ -177,7 +179,11 @@ int cmd_inspect(int argc, char **argv) {
 
     struct safetensors *file = NULL;
     struct err err;
-    if (safetensors_open(&file, arguments.path, &err) != ERR_OK) {
+    char *path = NULL;
+    int rc = checkpoint_latest_path(&path, arguments.path, &err);
+    rc = rc == ERR_OK ? safetensors_open(&file, path, &err) : rc;
+    free(path);
+    if (rc != ERR_OK) {
         return command_fail(&err);
     }
     if (arguments.json) {

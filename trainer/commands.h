@@ -25,6 +25,8 @@ int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 
 /* Prints "besom-trainer: <message>" on stderr and returns the status that fits the error. */
 int command_fail(const struct err *err);

@@ -264,6 +264,10 @@ static const struct table_key config_keys[] = {
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, stop),
      .table = &stop_table},
+    {.name = "init_from",
+     .type = TABLE_OBJECT,
+     .offset = offsetof(struct config, init_from),
+     .table = &init_from_table},
     {.name = "inspect",
      .type = TABLE_OBJECT,
      .offset = offsetof(struct config, inspect),
@@ -338,6 +342,15 @@ static void check_layers(struct config *config, struct table_reader *reader,
     table_leave(reader, mark);
 }
 
+static void check_init_from(const struct config *config, struct table_reader *reader,
+                            const struct cJSON *json) {
+    if (config->init_from.path[0] == '\0' && json_get(json, "init_from") != NULL) {
+        size_t mark = table_enter(reader, "init_from");
+        table_complain(reader, json_get(json, "init_from"), "needs \"path\", a file or a folder");
+        table_leave(reader, mark);
+    }
+}
+
 /* A schedule that ends with the training makes `epochs` a part of the trial. */
 static void settle_schedule(struct config *config) {
     struct schedule_spec *schedule = &config->schedule;
@@ -375,6 +388,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
         settle_dropout(config, &reader, json);
         settle_batch_norm(config, &reader, json);
         check_layers(config, &reader, json);
+        check_init_from(config, &reader, json);
         settle_schedule(config);
         settle_identity(config);
     }
@@ -384,6 +398,7 @@ int config_parse(struct config *config, const struct cJSON *json, config_complai
 
 void config_release(struct config *config) {
     dataset_spec_release(&config->dataset);
+    free(config->init_from.path);
     model_release(&config->model);
     json_delete(config->identity);
     free(config->canonical);

@@ -21,6 +21,7 @@
 #include "trainer/model.h"
 #include "trainer/spec.h"
 #include "trainer/stop.h"
+#include "trainer/weights.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,6 +59,7 @@ struct config {
     uint64_t seed; // below 2^53
     struct checkpoint_spec checkpoint;
     struct stop_spec stop;
+    struct init_from_spec init_from;
     struct inspect_spec inspect;
     struct cJSON *identity; // owned
     char *canonical;        // owned: canonical JSON of the identity and the seed: makes the trial

@@ -19,6 +19,8 @@ static const struct {
     {"train", "train a network, from its latest checkpoint on", cmd_train},
     {"eval", "load a checkpoint and compare its stored loss and accuracy", cmd_eval},
     {"inspect", "show the tensors, metadata and history of a checkpoint", cmd_inspect},
+    {"list", "list the checkpoints of a folder, or find the latest", cmd_list},
+    {"export", "write a checkpoint's weights for PyTorch", cmd_export},
     {"check", "say whether configs can be trained, and what identifies them", cmd_check},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
@@ -27,6 +29,7 @@ static int help(void) {
     (void)puts("Examples:\n" // command_finish() tells of a failure
                "  besom-trainer train config.json              train; the same command goes on\n"
                "  besom-trainer eval DIR/cp-0005.safetensors   load and evaluate\n"
+               "  besom-trainer list DIR                       the checkpoints of a folder\n"
                "  besom-trainer check *.json                   what is wrong with these configs\n"
                "\n"
                "Usage: besom-trainer COMMAND [ARGUMENT...]\n"
@@ -49,7 +52,7 @@ static int misuse(const char *word) {
     }
     struct buf text = {0};
     if (word == NULL) {
-        buf_puts(&text, "a command is needed: train, eval, inspect or check");
+        buf_puts(&text, "a command is needed: train, eval, inspect, list, export or check");
     } else {
         buf_printf(&text, "unknown command \"%s\"", word);
         diag_suggest(&text, word, names, COMMAND_COUNT);

@@ -133,6 +133,7 @@ int safetensors_write(const char *dir, const char *name, const struct safetensor
 struct safetensors {
     struct json_doc *doc; // names and metadata are borrowed from it
     struct safetensors_entry *entries;
+    size_t *places; // of each in `data`
     int count;
     struct safetensors_meta *meta;
     int meta_count;
@@ -242,6 +243,7 @@ static int read_metadata(struct reader *r, const struct cJSON *object) {
 struct declared {
     struct safetensors_entry entry;
     int64_t begin, end;
+    size_t size; // of an element
 };
 
 /* The shape, and the number of elements that it gives. */
@@ -269,9 +271,11 @@ static int read_tensor(struct reader *r, const struct cJSON *t, struct declared 
         return corrupt(r, "a tensor is not an object of dtype, shape and data_offsets");
     }
     const struct cJSON *dtype = json_get(t, "dtype"), *offsets = json_get(t, "data_offsets");
-    if (dtype == NULL || !json_is_string(dtype, "F32")) {
+    bool is_float = dtype != NULL && json_is_string(dtype, "F32");
+    if (!is_float && (dtype == NULL || !json_is_string(dtype, "I64"))) {
         return corrupt(r, "a tensor's dtype is not F32");
     }
+    tensor->size = is_float ? sizeof(float) : sizeof(int64_t);
     if (offsets == NULL || json_type(offsets) != JSON_ARRAY || json_count(offsets) != 2 ||
         !json_integer(json_first(offsets), 0, INT64_C(1) << 52, &tensor->begin) ||
         !json_integer(json_next(json_first(offsets)), 0, INT64_C(1) << 52, &tensor->end)) {
@@ -294,11 +298,14 @@ static int place_tensors(struct reader *r, struct declared *tensors, int count) 
     qsort(tensors, (size_t)count, sizeof *tensors, by_place);
     for (int i = 0; i < count; i++) {
         const struct declared *t = &tensors[i];
-        if ((uint64_t)t->begin != at || (uint64_t)t->end != at + t->entry.len * sizeof(float)) {
+        if ((uint64_t)t->begin != at || (uint64_t)t->end != at + t->entry.len * t->size) {
             return corrupt(r, "a tensor's data_offsets do not follow each other or fit its shape");
         }
         at = (uint64_t)t->end;
-        r->file->entries[r->file->count++] = t->entry;
+        if (t->size == sizeof(float)) {
+            r->file->places[r->file->count] = (size_t)t->begin / sizeof(float);
+            r->file->entries[r->file->count++] = t->entry;
+        }
     }
     return at == r->data_len ? ERR_OK : corrupt(r, "cut, or longer than its tensors");
 }
@@ -308,6 +315,7 @@ static int read_entries(struct reader *r) {
     size_t most = (size_t)json_count(root) + 1;
     struct declared *tensors = mem_zalloc(most, sizeof *tensors);
     r->file->entries = mem_zalloc(most, sizeof *r->file->entries);
+    r->file->places = mem_zalloc(most, sizeof *r->file->places);
     int rc = ERR_OK, count = 0;
     for (const struct cJSON *m = json_first(root); m != NULL && rc == ERR_OK; m = json_next(m)) {
         bool metadata = strcmp(json_key(m), METADATA) == 0;
@@ -323,10 +331,8 @@ static int read_data(struct reader *r) {
     struct safetensors *file = r->file;
     file->data = mem_resize(NULL, r->data_len, 1); // the length of a file that is there
     int rc = read_exactly(r, file->data, r->data_len);
-    const float *at = file->data;
     for (int i = 0; i < file->count; i++) {
-        file->entries[i].data = at;
-        at += file->entries[i].len;
+        file->entries[i].data = file->data + file->places[i];
     }
     return rc;
 }
@@ -394,6 +400,7 @@ void safetensors_close(struct safetensors *file) {
     if (file != NULL) {
         json_free(file->doc);
         free(file->entries);
+        free(file->places);
         free(file->meta);
         free(file->data);
         free(file);

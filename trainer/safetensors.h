@@ -9,7 +9,8 @@
  * of the checksum itself as zeros, so that any change of any byte is noticed.  docs/checkpoint-format.md
  * has the rule byte by byte.
  *
- * Files of other programs are read as well, as long as their tensors are float32.  They have no such
+ * Files of other programs are read as well, as long as their tensors are float32; counters of int64, as
+ * PyTorch's num_batches_tracked, are checked like any tensor and then passed over.  They have no such
  * checksum: safetensors_is_checked() tells, and whoever needs a checked file (a checkpoint) asks.
  *
  * Bytes written depend on the arguments alone. */
@@ -47,7 +48,7 @@ int safetensors_write(const char *dir, const char *name, const struct safetensor
 struct safetensors; // a file that was read and found valid
 
 /* Reads and validates a whole file before anything is made of it: declared lengths against the size,
- * strict JSON, known dtype (F32), shapes of at most SAFETENSORS_DIM_MAX dimensions that give the lengths,
+ * strict JSON, known dtype (F32, or I64), shapes of at most SAFETENSORS_DIM_MAX dimensions that give the lengths,
  * offsets without gap or overlap, no repeated names, string metadata, and the checksum if there is one.
  * Total: any bytes give a file or an error.  The tensors take memory only after the header agreed with
  * the file's length.  ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT; the text begins with the path. */

@@ -73,6 +73,13 @@ static int prepare(struct training *t, struct err *err) {
     optim_init(&t->optim, &config->optimizer, net_param_count(t->net));
     ema_init(&t->ema, &config->ema, net_param_count(t->net));
     training_look_init(t);
+    if (config->init_from.path[0] != '\0') {
+        rc = weights_open(&t->weights, config->init_from.path, err);
+        rc = rc == ERR_OK ? weights_check(t->weights, t->net, config->init_from.strict, err) : rc;
+        if (rc != ERR_OK) {
+            return err_wrap(err, "init_from");
+        }
+    }
     if (config->stop.seconds > 0) {
         rc = time_spent_load(&t->spent, t->options->checkpoint_dir, err);
     }
@@ -82,6 +89,7 @@ static int prepare(struct training *t, struct err *err) {
 static void training_release(struct training *t) {
     optim_release(&t->optim);
     ema_release(&t->ema);
+    weights_close(t->weights);
     net_free(t->net);
     dataset_close(&t->set);
     history_release(&t->history);

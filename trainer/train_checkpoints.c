@@ -84,6 +84,7 @@ static int save(struct training *t, enum checkpoint_content content, struct err 
         .partial = buf_text(&t->now),
         .best_epoch = history_best(&t->history),
         .content = content,
+        .init_from = t->weights != NULL ? weights_hash(t->weights) : NULL,
         .layers = t->looks.count > 0 ? buf_text(&t->seen) : NULL,
     };
     const char *dir = t->options->checkpoint_dir;
@@ -170,6 +171,15 @@ static int restore(struct training *t, const struct checkpoint *checkpoint, stru
                        "is %s now",
                        t->config->dataset.name, state->dataset, t->set.hash);
     }
+    const char *ours = t->weights != NULL ? weights_hash(t->weights) : "none";
+    const char *theirs = state->init_from != NULL ? state->init_from : "none";
+    if (strcmp(ours, theirs) != 0) {
+        return err_set(
+            err, ERR_DIFFERS,
+            "init_from %s does not hold the weights that the checkpoints began with: those "
+            "were %s, these are %s",
+            t->config->init_from.path, theirs, ours);
+    }
     bool whole = state->content == CHECKPOINT_WHOLE;
     int rc = checkpoint_restore(checkpoint, t->net, whole ? &t->optim : NULL, &t->ema, err);
     rc = rc == ERR_OK ? history_parse(&t->history, state->history, err) : rc;
@@ -200,6 +210,13 @@ static void begin(struct training *t) {
     t->at = (struct position){0};
     net_init(t->net, t->config->seed);
     lsuv_init(t->net, &t->set, &t->batch);
+    look_log_release(&t->looks);
+    if (t->weights != NULL) {
+        struct buf note = {0};
+        weights_apply(t->weights, t->net, &note);
+        (void)fprintf(t->options->log, "init_from: %s\n", buf_text(&note)); // a note
+        buf_release(&note);
+    }
     ema_start(&t->ema, net_params(t->net));
 }
 

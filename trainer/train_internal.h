@@ -34,6 +34,7 @@ struct training {
     struct epoch_sums sums;    // of the epoch under way
     struct position at, saved; // where it is, and what the newest whole checkpoint holds
     struct time_spent spent;   // for a time limit
+    struct weights *weights;   // of init_from; NULL: none
     struct batch batch;
     struct augment augment;           // of the config, where it has any
     struct look look;                 // zeroed unless the config asks for it

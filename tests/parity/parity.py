@@ -1,6 +1,6 @@
 """Compares the trainer with PyTorch.
 
-    parity.py BUILD PART...             rules, augment, nets, epochs; exit status 1 when an error is above its limit
+    parity.py BUILD PART...             rules, augment, nets, epochs, export; exit status 1 when an error is above its limit
     parity.py BUILD table FILE.md       compares everything and writes the table of errors
 
 BUILD is a build folder: tests/parity_driver and bin/besom-trainer in it are compared.  Exit status 77
@@ -11,10 +11,12 @@ import sys
 from parity_common import failures, rows, torch
 import parity_augment
 import parity_epochs
+import parity_export
 import parity_nets
 import parity_rules
 
-PARTS = {"rules": parity_rules, "augment": parity_augment, "nets": parity_nets, "epochs": parity_epochs}
+PARTS = {"rules": parity_rules, "augment": parity_augment, "nets": parity_nets, "epochs": parity_epochs,
+         "export": parity_export}
 
 PAGE = """# Measured against PyTorch
 
@@ -26,6 +28,7 @@ float64, ours in float32, unless a row says otherwise. The tests `parity.*` comp
 - **nets**: the same weights and batches through both. The error is the largest |ours - theirs| of a tensor, divided by the largest
   |theirs| of it; of several tensors the worst counts.
 - **epochs**: the loss of every batch of a whole epoch, both in float32.
+- **export**: a trained network as `besom-trainer export` writes it, loaded by `load_state_dict`.
 
 Lion is not in PyTorch: it is compared with its paper's rule, written with tensors; nadam with the formula that PyTorch
 documents: the code of 1.13 multiplies mu twice into the product of step t + 1, from which we are 1.4e-05 away after one step

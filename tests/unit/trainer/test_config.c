@@ -115,6 +115,11 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"stop\": {\"target\": \"nan\"}}",
          "stop.target: must be a number of at least 0, not \"nan\"\n"},
         {"{\"stop\": {\"seconds\": -1}}", "stop.seconds: must be a number of at least 0, not -1\n"},
+        {"{\"init_from\": \"\"}", "init_from: must be a name, not \"\"\n"},
+        {"{\"init_from\": {\"strict\": false}}", "init_from: needs \"path\", a file or a folder\n"},
+        {"{\"init_from\": {\"path\": \"a\", \"stric\": false}}",
+         "init_from.stric: unknown key \"stric\"; did you mean \"strict\"?\n"},
+        {"{\"init_from\": 5}", "init_from: must be a name or an object, not 5\n"},
         {"{\"dataset\": \"\"}", "dataset: must be a name, not \"\"\n"},
         {"{\"dataset\": {\"train\": -1}}",
          "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
@@ -294,6 +299,8 @@ static void an_empty_config_has_the_documented_defaults(void **state) {
     assert_int_equal(config.checkpoint.every, 1);
     assert_int_equal(config.checkpoint.keep, 2);
     assert_true(config.checkpoint.best);
+    assert_string_equal(config.init_from.path, "");
+    assert_true(config.init_from.strict);
     assert_int_equal(config.checkpoint.every_batches, 0);
     assert_false(config.checkpoint.initial);
     assert_int_equal(config.checkpoint.content, CHECKPOINT_WHOLE);
@@ -350,7 +357,8 @@ static void values_reach_their_fields(void **state) {
         " \"init\": {\"name\": \"normal\", \"std\": 0.02}, \"dropout\": 0.375, \"l2\": 0.125,"
         " \"ema\": 0.75, \"epochs\": 7, \"batch_size\": 32, \"seed\": 9007199254740991,"
         " \"checkpoint\": {\"every\": 5, \"keep\": 0, \"best\": false, \"every_batches\": "
-        "120, \"initial\": true, \"content\": \"weights\"}, \"stop\": {\"metric\": "
+        "120, \"initial\": true, \"content\": \"weights\"}, \"init_from\": {\"path\": "
+        "\"./w\", \"strict\": false}, \"stop\": {\"metric\": "
         "\"train_accuracy\", \"patience\": 6, \"min_delta\": 0.25, \"target\": 0.75, \"seconds\": "
         "1.5}, \"inspect\": {\"every\": 4, \"initial\": false}}",
         &config);
@@ -378,6 +386,8 @@ static void values_reach_their_fields(void **state) {
     assert_int_equal(config.checkpoint.every, 5);
     assert_int_equal(config.checkpoint.keep, 0);
     assert_false(config.checkpoint.best);
+    assert_string_equal(config.init_from.path, "./w");
+    assert_false(config.init_from.strict);
     assert_int_equal(config.checkpoint.every_batches, 120);
     assert_true(config.checkpoint.initial);
     assert_int_equal(config.checkpoint.content, CHECKPOINT_WEIGHTS);
@@ -470,6 +480,9 @@ static void identities_are_one_for_all_spellings(void **state) {
           "{\"dataset\": {\"name\": \"fashion-mnist\", \"train\": 0}, \"model\": {\"name\": "
           "\"lenet5\"}, \"dropout\": 0, \"epochs\": 3, \"seed\": 9, \"checkpoint\": {\"every\": "
           "2}}"}},
+        {"{\"init_from\":\"a/b\"}",
+         {"{\"init_from\": \"a/b\"}", "{\"init_from\": {\"path\": \"a/b\"}}",
+          "{\"init_from\": {\"strict\": true, \"path\": \"a/b\"}}"}},
         {"{\"optimizer\":\"sgd\"}",
          {"{\"optimizer\": \"sgd\"}", "{\"optimizer\": {\"name\": \"sgd\"}}",
           "{\"optimizer\": {\"lr\": 0.01, \"name\": \"sgd\"}}"}},
@@ -609,6 +622,7 @@ static void the_key_depends_on_identity_and_seed_alone(void **state) {
         {"{}", false},
         {"{\"seed\": 3}", false},
         {"{\"seed\": 2, \"batch_size\": 63}", false},
+        {"{\"seed\": 2, \"init_from\": \"a.safetensors\"}", false},
     };
     char first[HASH_HEX_LEN + 1] = "";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -261,6 +262,7 @@ static void faults_of_the_header_have_their_messages(void **state) {
         {"{\"__metadata__\":{\"a\":1}}", 0, "something else than strings"},
         {"{\"a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "not F32"},
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4],\"x\":0}}", 4, "not F32"},
+        {"{\"a\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "fit its shape"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "not an object of dtype"},
         {"{\"a\":7}", 0, "not an object of dtype"},
         {"{\"a\":" T("[1,1,1,1,1]", 0, 4) "}", 4, "at most 4"},
@@ -338,6 +340,29 @@ static void files_of_other_programs_open_unchecked(void **state) {
     safetensors_close(file);
 }
 
+/* As torch saves a batch normalization's num_batches_tracked. */
+static void counters_are_passed_over(void **state) {
+    (void)state;
+    struct buf out = {0};
+    static const char header[] =
+        "{\"a\":" T("[1]", 0, 4) ",\"n\":{\"dtype\":\"I64\",\"shape\":[],"
+                                 "\"data_offsets\":[4,12]},\"b\":" T("[2]", 12, 20) "}";
+    static const float values[] = {1.5f, NAN, NAN, 2.5f, 3.5f}; // the counter is where the NaNs are
+    uint64_t len = strlen(header);
+    buf_put(&out, &len, sizeof len);
+    buf_puts(&out, header);
+    buf_put(&out, values, sizeof values);
+    put_bytes(out.data, out.len);
+    struct safetensors *file = open_good();
+    assert_int_equal(safetensors_count(file), 2);
+    assert_null(safetensors_find(file, "n"));
+    assert_true(safetensors_find(file, "a")->data[0] == 1.5f);
+    assert_true(safetensors_find(file, "b")->data[0] == 2.5f);
+    assert_true(safetensors_find(file, "b")->data[1] == 3.5f);
+    safetensors_close(file);
+    buf_release(&out);
+}
+
 static void a_checksum_of_another_kind_is_just_metadata(void **state) {
     (void)state;
     put_file("{\"__metadata__\":{\"checksum\":\"sha256:1f\"}}", 0);
@@ -390,6 +415,7 @@ int main(void) {
         CASE(a_declared_length_is_not_believed),
         CASE(what_is_no_file_is_an_error_and_does_not_hang),
         CASE(files_of_other_programs_open_unchecked),
+        CASE(counters_are_passed_over),
         CASE(a_checksum_of_another_kind_is_just_metadata),
 #ifdef PYTHON3
         CASE(python_reads_the_same),

@@ -2,6 +2,10 @@
  * end before the last epoch; interrupted and killed at every point. */
 #include "tests/unit/trainer/train_testing.h"
 
+#include "trainer/checkpoint.h"
+#include "trainer/safetensors.h"
+#include "trainer/weights.h"
+
 #include <sys/wait.h>
 
 /* ---- deaths ---- */
@@ -265,6 +269,238 @@ static void it_stops_when_its_seconds_are_over(void **state) {
     free(run.out);
 }
 
+/* ---- from the weights of another ---- */
+
+/* `before`, the path of `name` in the test's folder, `after` */
+static char *in_root(const char *before, const char *name, const char *after) {
+    return mem_printf("%s%s/%s%s", before, root, name, after);
+}
+
+static struct checkpoint *open_in(const char *dir, const char *name) {
+    struct checkpoint *checkpoint = NULL;
+    struct err err;
+    char *path = mem_printf("%s/%s/%s", root, dir, name);
+    if (checkpoint_open(&checkpoint, path, &err) != ERR_OK) {
+        fail_msg("%s", err.msg);
+    }
+    free(path);
+    return checkpoint;
+}
+
+static void export_to(const char *dir, const char *name, const char *to, bool averaged) {
+    struct checkpoint *checkpoint = open_in(dir, name);
+    struct err err;
+    if (weights_export(checkpoint, averaged, root, to, &err) != ERR_OK) {
+        fail_msg("%s", err.msg);
+    }
+    checkpoint_close(checkpoint);
+}
+
+/* small with other numbers of units in its hidden layer, and with what comes after its layers */
+static char *sized(int units, const char *more) {
+    return mem_printf("\"model\": {\"layers\": [\"flatten\", {\"type\": \"dense\", \"units\": %d, "
+                      "\"activation\": \"prelu\"}, {\"type\": \"dense\", \"units\": 10}]}, "
+                      "\"batch_size\": 48, \"epochs\": 2, \"checkpoint\": {\"initial\": true, "
+                      "\"keep\": 0}%s",
+                      units, more);
+}
+
+static void it_begins_with_the_weights_of_a_file_or_a_folder(void **state) {
+    (void)state;
+    char *first = sized(20, ", \"ema\": 0.5");
+    train_to(TRAIN_DONE, first, "first", 0);
+    export_to("first", "cp-0002.safetensors", "w.safetensors", false);
+    export_to("first", "cp-0002.safetensors", "w2.safetensors", true);
+    static const char *const sources[] = {"w.safetensors", "first", "first/cp-0002.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        char *from = in_root(", \"seed\": 7, \"init_from\": \"", sources[i], "\""),
+             *keys = sized(20, from);
+        char dir[32];
+        (void)snprintf(dir, sizeof dir, "from%d", i);
+        train_to(TRAIN_DONE, keys, dir, 0);
+        export_to(dir, "cp-0000.safetensors", "w3.safetensors", false);
+        char *command = mem_printf("cd %s && cmp w.safetensors w3.safetensors && ! cmp -s "
+                                   "w2.safetensors w3.safetensors",
+                                   root);
+        assert_int_equal(system(command), 0); // all of it, and to the bit
+        assert_logged(dir, "5 of 5 tensors are from");
+        for (long stop_at = 1; stop_at <= 3; stop_at += 2) {
+            char cut[64];
+            (void)snprintf(cut, sizeof cut, "from%d-%ld", i, stop_at);
+            train_and_die(keys, cut, stop_at);
+            train_to(TRAIN_SAVED, keys, cut, stop_at);
+            train_to(TRAIN_DONE, keys, cut, 0);
+            assert_same_folder(dir, cut);
+        }
+        free(command);
+        free(keys);
+        free(from);
+    }
+    free(first);
+}
+
+static void other_weights_than_it_began_with_are_refused(void **state) {
+    (void)state;
+    char *first = sized(20, "");
+    train_to(TRAIN_DONE, first, "first", 0);
+    export_to("first", "cp-0002.safetensors", "w.safetensors", false);
+    char *from = in_root(", \"init_from\": \"", "w.safetensors", "\""), *keys = sized(20, from);
+    train_to(TRAIN_SAVED, keys, "second", 4);
+    export_to("first", "cp-0001.safetensors", "w.safetensors", false);
+    struct run run = train(keys, "second", 0);
+    assert_int_equal(run.rc, ERR_DIFFERS);
+    assert_non_null(
+        strstr(run.err.msg, "does not hold the weights that the checkpoints began with"));
+    assert_non_null(strstr(run.out, "{\"event\": \"failed\", \"reason\": \"differs\""));
+    free(run.out);
+    export_to("first", "cp-0002.safetensors", "w.safetensors", false);
+    train_to(TRAIN_DONE, keys, "second", 0);
+    free(first);
+    free(from);
+    free(keys);
+}
+
+static void what_does_not_fit_is_refused_or_drawn(void **state) {
+    (void)state;
+    char *first = sized(20, "");
+    train_to(TRAIN_DONE, first, "first", 0);
+    export_to("first", "cp-0002.safetensors", "w.safetensors", false);
+    char *strict = in_root(", \"init_from\": \"", "w.safetensors", "\""),
+         *wider = sized(30, strict);
+    struct run run = train(wider, "strict", 0);
+    assert_int_equal(run.rc, ERR_RANGE);
+    assert_non_null(
+        strstr(run.err.msg, "tensor \"1.weight\" is 20 x 784, and 30 x 784 in this network"));
+    assert_non_null(strstr(run.out, "\"reason\": \"unusable\""));
+    free(run.out);
+
+    char *loose =
+        in_root(", \"init_from\": {\"path\": \"", "w.safetensors", "\", \"strict\": false}");
+    char *keys = sized(30, loose), *drawn = sized(30, "");
+    train_to(TRAIN_DONE, keys, "loose", 0);
+    assert_logged("loose", "1 of 5 tensors are from");
+    assert_logged("loose",
+                  "as init draws them: \"1.weight\", \"1.bias\", \"2.weight\", \"3.weight\"");
+    assert_logged("loose",
+                  "of the file not used: \"1.weight\", \"1.bias\", \"2.weight\", \"3.weight\"");
+    train_to(TRAIN_DONE, drawn, "drawn", 0);
+    struct checkpoint *ours = open_in("loose", "cp-0000.safetensors"),
+                      *theirs = open_in("drawn", "cp-0000.safetensors"),
+                      *source = open_in("first", "cp-0002.safetensors");
+    static const char *const names[] = {"1.weight", "1.bias", "2.weight", "3.weight", "3.bias"};
+    for (int i = 0; i < 5; i++) {
+        const struct safetensors_entry *a = safetensors_find(checkpoint_file(ours), names[i]);
+        const struct safetensors_entry *b =
+            safetensors_find(checkpoint_file(i == 4 ? source : theirs), names[i]);
+        assert_int_equal(a->len, b->len);
+        assert_memory_equal(a->data, b->data, a->len * sizeof(float));
+    }
+    checkpoint_close(ours);
+    checkpoint_close(theirs);
+    checkpoint_close(source);
+
+    char *none = in_root("\"model\": \"lenet5\", \"init_from\": {\"path\": \"", "w.safetensors",
+                         "\", \"strict\": false}");
+    run = train(none, "none", 0);
+    assert_int_equal(run.rc, ERR_RANGE);
+    assert_non_null(strstr(run.err.msg, "no tensor has name and shape of one of this network"));
+    free(run.out);
+    free(none);
+    free(first);
+    free(strict);
+    free(wider);
+    free(loose);
+    free(keys);
+    free(drawn);
+}
+
+static void a_tensor_too_few_or_too_many_is_named(void **state) {
+    (void)state;
+    static const float zeros[20 * 784];
+    const struct safetensors_entry tensors[] = {
+        {"1.weight", 2, {20, 784}, zeros, 20 * (size_t)784},
+        {"1.bias", 1, {20}, zeros, 20},
+        {"2.weight", 1, {20}, zeros, 20},
+        {"3.weight", 2, {10, 20}, zeros, 200},
+        {"3.bias", 1, {10}, zeros, 10},
+        {"4.bias", 1, {10}, zeros, 10},
+        {"optimizer.exp_avg.3.bias", 1, {10}, zeros, 10}, // neither these are weights
+        {"ema.3.bias", 1, {10}, zeros, 10},
+    };
+    char *from = in_root(", \"init_from\": \"", "x.safetensors", "\""), *keys = sized(20, from);
+    struct err err;
+    assert_int_equal(safetensors_write(root, "x.safetensors", tensors, 8, NULL, 0, &err), ERR_OK);
+    struct run run = train(keys, "many", 0);
+    assert_int_equal(run.rc, ERR_RANGE);
+    assert_non_null(strstr(run.err.msg, "tensor \"4.bias\" has no place in this network"));
+    free(run.out);
+    assert_int_equal(safetensors_write(root, "x.safetensors", tensors, 4, NULL, 0, &err), ERR_OK);
+    run = train(keys, "few", 0);
+    assert_int_equal(run.rc, ERR_RANGE);
+    assert_non_null(strstr(run.err.msg, "has no tensor \"3.bias\""));
+    free(run.out);
+    assert_int_equal(safetensors_write(root, "x.safetensors", tensors, 5, NULL, 0, &err), ERR_OK);
+    train_to(TRAIN_DONE, keys, "right", 0);
+    free(from);
+    free(keys);
+}
+
+static void a_file_that_is_not_there_is_named(void **state) {
+    (void)state;
+    char *from = in_root(", \"init_from\": \"", "nowhere", "\""), *keys = sized(20, from);
+    struct run run = train(keys, "missing", 0);
+    assert_int_equal(run.rc, ERR_NOT_FOUND);
+    assert_non_null(strstr(run.err.msg, "init_from: "));
+    assert_non_null(strstr(run.err.msg, "/nowhere"));
+    free(run.out);
+    char *empty = folder("nowhere");
+    run = train(keys, "missing", 0);
+    assert_int_equal(run.rc, ERR_NOT_FOUND);
+    assert_non_null(strstr(run.err.msg, "no valid checkpoint"));
+    free(run.out);
+    free(empty);
+    free(from);
+    free(keys);
+}
+
+static void without_averages_none_are_exported(void **state) {
+    (void)state;
+    char *keys = sized(20, "");
+    train_to(TRAIN_DONE, keys, "plain", 0);
+    struct checkpoint *checkpoint = open_in("plain", "cp-0002.safetensors");
+    struct err err;
+    assert_int_equal(weights_export(checkpoint, true, root, "e.safetensors", &err), ERR_NOT_FOUND);
+    assert_false(exists(".", "e.safetensors"));
+    checkpoint_close(checkpoint);
+    free(keys);
+}
+
+/* The hash is that of the weights, in whichever file, and of nothing else. */
+static void the_hash_of_weights_is_theirs_alone(void **state) {
+    (void)state;
+    char *keys = sized(20, ", \"ema\": 0.5");
+    train_to(TRAIN_DONE, keys, "run", 0);
+    export_to("run", "cp-0002.safetensors", "w.safetensors", false);
+    export_to("run", "cp-0002.safetensors", "e.safetensors", true);
+    static const char *const names[] = {"w.safetensors", "run/cp-0002.safetensors", "run",
+                                        "e.safetensors", "run/cp-0001.safetensors"};
+    char hashes[5][HASH_HEX_LEN + 1];
+    for (int i = 0; i < 5; i++) {
+        struct weights *weights = NULL;
+        struct err err;
+        char *path = mem_printf("%s/%s", root, names[i]);
+        assert_int_equal(weights_open(&weights, path, &err), ERR_OK);
+        strcpy(hashes[i], weights_hash(weights));
+        weights_close(weights);
+        free(path);
+    }
+    assert_string_equal(hashes[1], hashes[0]);
+    assert_string_equal(hashes[2], hashes[0]);
+    assert_string_not_equal(hashes[3], hashes[0]);
+    assert_string_not_equal(hashes[4], hashes[0]);
+    free(keys);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TRAIN_CASE(the_folder_in_the_end_knows_of_no_interruption),
@@ -276,6 +512,13 @@ int main(void) {
         TRAIN_CASE(with_more_patience_it_goes_on),
         TRAIN_CASE(it_stops_at_a_target),
         TRAIN_CASE(it_stops_when_its_seconds_are_over),
+        TRAIN_CASE(it_begins_with_the_weights_of_a_file_or_a_folder),
+        TRAIN_CASE(other_weights_than_it_began_with_are_refused),
+        TRAIN_CASE(what_does_not_fit_is_refused_or_drawn),
+        TRAIN_CASE(a_tensor_too_few_or_too_many_is_named),
+        TRAIN_CASE(a_file_that_is_not_there_is_named),
+        TRAIN_CASE(without_averages_none_are_exported),
+        TRAIN_CASE(the_hash_of_weights_is_theirs_alone),
     };
     return cmocka_run_group_tests_name("train_checkpoints", tests, NULL, NULL);
 }
