@@ -188,6 +188,9 @@ static int put_object(struct store *store, struct cells *cells, int place, const
         put_short(&text, name);
     }
     int rc = put_members(store, cells, &text, axis, "", object, err);
+    if (text.len == 0) {
+        buf_puts(&text, "{}"); // a name that can be seen, and joined by
+    }
     cells->at[place] = json_new_string(buf_text(&text));
     buf_release(&text);
     return rc;

@@ -240,9 +240,10 @@ static void cells_are_scalars_names_or_short_texts(void **state) {
         "{\"a\":{\"name\":\"elu\",\"x\":{\"y\":\"z\",\"w\":[1,2]}},\"b.c\":[1,\"two\"]}",
         "{\"a\":{\"lr\":1,\"on\":false},\"b.c\":null}",
         "{\"b.c\":-3}",
+        "{\"a\":{},\"b.c\":1}",
     };
     int64_t id = sweep(f, "s", "[\"a\",\"b.c\"]", "loss", false);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         char key[8];
         (void)snprintf(key, sizeof key, "%d", i + 1);
         (void)point(f, id, key, "", params[i], 1, 1);
@@ -258,6 +259,7 @@ static void cells_are_scalars_names_or_short_texts(void **state) {
                  "elu x.y=z x.w=[1,2]|[1,\"two\"]|text|NULL|z|NULL|NULL\n"
                  "lr=1 on=false|null|text|NULL|NULL|1|false\n"
                  "NULL|-3|integer|NULL|NULL|NULL|NULL\n"
+                 "{}|1|integer|NULL|NULL|NULL|NULL\n"
                  "11\n");
 }
 
