@@ -24,6 +24,12 @@ double record_metric(const struct record *record, int metric) {
     return values[metric];
 }
 
+bool metric_goes_up(int metric) {
+    static const char suffix[] = "accuracy";
+    size_t len = strlen(history_metric_names[metric]), tail = strlen(suffix);
+    return len >= tail && strcmp(history_metric_names[metric] + len - tail, suffix) == 0;
+}
+
 void history_add(struct history *history, const struct record *record) {
     if (history->count == history->cap) {
         history->cap = history->cap == 0 ? 16 : 2 * history->cap;

@@ -48,6 +48,7 @@ enum history_metric {
 };
 extern const char *const history_metric_names[HISTORY_METRIC_COUNT];
 double record_metric(const struct record *record, int metric);
+bool metric_goes_up(int metric); // as it gets better: accuracies do
 
 /* How long an epoch took: printed with it, never saved. */
 struct record_timing {

@@ -64,9 +64,13 @@ const char *const optimizer_names[OPTIMIZER_COUNT] = {
 };
 
 const char *const schedule_names[SCHEDULE_COUNT] = {
-    [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_EXPONENTIAL] = "exponential",
-    [SCHEDULE_INVERSE] = "inverse",   [SCHEDULE_STEP] = "step",
-    [SCHEDULE_COSINE] = "cosine",     [SCHEDULE_ONE_CYCLE] = "one_cycle",
+    [SCHEDULE_CONSTANT] = "constant",
+    [SCHEDULE_EXPONENTIAL] = "exponential",
+    [SCHEDULE_INVERSE] = "inverse",
+    [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",
+    [SCHEDULE_ONE_CYCLE] = "one_cycle",
+    [SCHEDULE_REDUCE_ON_PLATEAU] = "reduce_on_plateau",
 };
 
 const char *const dataset_names[DATASET_SYNTHETIC_COUNT] = {
@@ -79,3 +83,6 @@ const char *const emnist_names[EMNIST_COUNT] = {
     [EMNIST_BALANCED] = "balanced", [EMNIST_BYCLASS] = "byclass", [EMNIST_BYMERGE] = "bymerge",
     [EMNIST_DIGITS] = "digits",     [EMNIST_LETTERS] = "letters", [EMNIST_MNIST] = "mnist",
 };
+
+const char *const threshold_names[THRESHOLD_COUNT] = {
+    [THRESHOLD_REL] = "rel", [THRESHOLD_ABS] = "abs"};

@@ -151,14 +151,22 @@ struct optimizer_spec {
 
 enum schedule_kind {
     SCHEDULE_CONSTANT,
-    SCHEDULE_EXPONENTIAL, // lr * exp(-k t)
-    SCHEDULE_INVERSE,     // lr / (1 + k t)
-    SCHEDULE_STEP,        // lr * gamma^floor(t / step_size)
-    SCHEDULE_COSINE,      // half a cosine from lr to eta_min
-    SCHEDULE_ONE_CYCLE,   // up to lr and down again, step by step
+    SCHEDULE_EXPONENTIAL,       // lr * exp(-k t)
+    SCHEDULE_INVERSE,           // lr / (1 + k t)
+    SCHEDULE_STEP,              // lr * gamma^floor(t / step_size)
+    SCHEDULE_COSINE,            // half a cosine from lr to eta_min
+    SCHEDULE_ONE_CYCLE,         // up to lr and down again, step by step
+    SCHEDULE_REDUCE_ON_PLATEAU, // lr * factor^(how often a metric stopped to get better)
     SCHEDULE_COUNT,
 };
 extern const char *const schedule_names[SCHEDULE_COUNT];
+
+enum threshold_mode {
+    THRESHOLD_REL, // better is by more than a share of the best
+    THRESHOLD_ABS, // by more than a number
+    THRESHOLD_COUNT,
+};
+extern const char *const threshold_names[THRESHOLD_COUNT];
 
 /* t is the number of complete epochs: 0 in the first. */
 struct schedule_spec {
@@ -170,6 +178,12 @@ struct schedule_spec {
     double eta_min;   // cosine: 0
     double pct_start; // one_cycle: 0.3, the share of the training that goes up
     double div_factor, final_div_factor; // one_cycle: 25, 1e4
+    double factor;                       // reduce_on_plateau: 0.1
+    int metric;                          // reduce_on_plateau: enum history_metric: val_loss
+    int patience, cooldown;              // reduce_on_plateau: epochs, 10 and 0
+    double threshold;                    // reduce_on_plateau: 1e-4, what counts as better
+    int threshold_mode;                  // reduce_on_plateau: THRESHOLD_REL
+    double min_lr, eps;                  // reduce_on_plateau: 0, 1e-8
     double warmup;                       // 0: epochs of linear warm-up
     int epochs;                          // of the whole training, for one_cycle
 };

@@ -1,19 +1,17 @@
 #include "trainer/stop.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <string.h>
 
 const char *const stop_reason_names[STOP_REASON_COUNT] = {"", "patience", "target", "time"};
 
 /* ---- the config ---- */
 
-static const struct table metric_table = {.what = "metric",
-                                          .name_key = "name",
-                                          .kinds = history_metric_names,
-                                          .kind_count = HISTORY_METRIC_COUNT,
-                                          .kind = HISTORY_METRIC_val_loss,
-                                          .kind_offset = 0};
+const struct table metric_table = {.what = "metric",
+                                   .name_key = "name",
+                                   .kinds = history_metric_names,
+                                   .kind_count = HISTORY_METRIC_COUNT,
+                                   .kind = HISTORY_METRIC_val_loss,
+                                   .kind_offset = 0};
 
 static const struct table_key stop_keys[] = {
     {.name = "metric",
@@ -43,15 +41,9 @@ const struct table stop_table = {
 
 /* ---- the rule ---- */
 
-static bool goes_up(int metric) {
-    static const char suffix[] = "accuracy";
-    size_t len = strlen(history_metric_names[metric]), tail = strlen(suffix);
-    return len >= tail && strcmp(history_metric_names[metric] + len - tail, suffix) == 0;
-}
-
 enum stop_reason stop_judge(const struct stop_spec *spec, const struct history *history,
                             int *epoch) {
-    double sign = goes_up(spec->metric) ? 1 : -1; // of what grows as it gets better
+    double sign = metric_goes_up(spec->metric) ? 1 : -1; // of what grows as it gets better
     double best = -INFINITY;
     int barren = 0; // epochs since the best
     for (int i = 0; i < history->count; i++) {

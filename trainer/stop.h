@@ -24,6 +24,7 @@ struct stop_spec {
     double seconds;   // 0: no limit
 };
 extern const struct table stop_table;
+extern const struct table metric_table; // of an int, an enum history_metric: "val_loss"
 
 /* Why and after which epoch the training ends by patience or target, the first of them that comes; STOP_NONE
  * and 0 as long as it does not.  Of an epoch with both, the target. */

@@ -113,9 +113,13 @@ int training_batch_count(const struct training *t) {
     return (t->set.train.count - 1) / t->batch.max + 1;
 }
 
+static void settle_base_lr(struct training *t) {
+    t->base_lr = schedule_base(&t->config->schedule, t->config->optimizer.lr, &t->history);
+}
+
 /* The rate of a batch of the epoch under way. */
 static double lr_of(const struct training *t, int step) {
-    return schedule_lr(&t->config->schedule, t->config->optimizer.lr, t->at.epoch, step,
+    return schedule_lr(&t->config->schedule, t->base_lr, t->at.epoch, step,
                        training_batch_count(t));
 }
 
@@ -268,6 +272,7 @@ static int check_finite(const struct training *t, const struct net_stats *stats,
 static int run_epoch(struct training *t, struct err *err) {
     double started = time_now();
     int64_t samples_before = t->sums.samples;
+    settle_base_lr(t);
     int rc = train_batches(t, err);
     if (rc != ERR_OK || t->stopped) {
         return rc;
@@ -313,6 +318,7 @@ static int run(struct training *t, struct err *err) {
     enum stop_reason why = STOP_NONE;
     int rc = prepare(t, err);
     if (rc == ERR_OK && t->at.epoch == 0 && training_look_is_due(t)) {
+        settle_base_lr(t);
         training_look(t, lr_of(t, 0));
     }
     rc = rc == ERR_OK ? begin(t, err) : rc;

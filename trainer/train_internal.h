@@ -31,6 +31,7 @@ struct training {
     struct optim optim;
     struct ema ema; // of the weights; the two have changed places only within evaluate_average()
     struct history history;
+    double base_lr;            // of the epoch under way: schedule_base() of the history
     struct epoch_sums sums;    // of the epoch under way
     struct position at, saved; // where it is, and what the newest whole checkpoint holds
     struct time_spent spent;   // for a time limit

@@ -6,6 +6,8 @@
  *                                                                          ->  its average after each
  *     parity_driver activation CONFIG N            x (N), dy (N)        ->  y (N), dx (N)
  *     parity_driver schedule CONFIG STEPS          nothing              ->  the rate of every step
+ *     parity_driver plateau CONFIG COUNT           a metric's value after each of COUNT epochs (float64)
+ *                                                                          ->  the rate of the epoch after each
  *     parity_driver init CONFIG FAN_OUT FAN_IN     nothing              ->  weights, then FAN_OUT biases
  *     parity_driver gain CONFIG 1                  nothing              ->  the gain of its activation
  *     parity_driver tensors CONFIG C H W CLASSES   nothing   ->  names and shapes as a line of JSON, values
@@ -23,6 +25,7 @@
 #include "tests/parity/parity_io.h"
 #include "trainer/ema.h"
 #include "trainer/gain.h"
+#include "trainer/history.h"
 #include "trainer/init.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/optim.h"
@@ -95,6 +98,20 @@ static void run_schedule(const struct config *config, size_t steps) {
     }
 }
 
+static void run_plateau(const struct config *config, size_t count) {
+    struct history history = {0};
+    for (size_t i = 0; i < count; i++) {
+        double value;
+        parity_read(&value, sizeof value, 1);
+        const struct record record = {
+            .val_loss = value, .val_accuracy = value, .train_loss = value};
+        history_add(&history, &record);
+        double lr = schedule_base(&config->schedule, config->optimizer.lr, &history);
+        parity_write(&lr, sizeof lr, 1);
+    }
+    history_release(&history);
+}
+
 static void run_init(const struct config *config, size_t fan_out, size_t fan_in) {
     const struct init_spec *init = &config->choices.init;
     const size_t n = fan_out * fan_in;
@@ -127,6 +144,8 @@ int main(int argc, char **argv) {
         run_activation(&config, parity_count(argv[3]));
     } else if (strcmp(mode, "schedule") == 0) {
         run_schedule(&config, parity_count(argv[3]));
+    } else if (strcmp(mode, "plateau") == 0) {
+        run_plateau(&config, parity_count(argv[3]));
     } else if (strcmp(mode, "init") == 0) {
         run_init(&config, parity_count(argv[3]), parity_count(argv[4]));
     } else if (strcmp(mode, "gain") == 0) {

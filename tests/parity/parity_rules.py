@@ -175,9 +175,54 @@ def schedules():
         note("schedule", what, "all steps", ((ours - theirs).abs() / theirs.abs().clamp(min=1e-12)).max().item(), 1e-9)
 
 
+def plateaus():
+    """Metrics that fall or rise, stall, and jump about: every branch of the rule is taken many times."""
+    count, lr = 400, 0.25
+    torch.manual_seed(6)
+    steps = torch.randn(count, dtype=torch.float64)
+    losses = {
+        "falling": 2 * torch.exp(-torch.arange(count) / 60.0) + 0.05 * steps,
+        "noise": 1 + 0.1 * steps,
+        "stairs": 1 / (1 + torch.arange(count) // 25) + 1e-5 * steps,
+        "walk": 3 + (0.1 * steps).cumsum(0),
+        "equal": torch.ones(count),
+    }
+    cases = [
+        {}, {"patience": 3, "factor": 0.5}, {"patience": 0, "factor": 0.9, "cooldown": 4},
+        {"patience": 2, "factor": 0.5, "threshold": 0.05, "min_lr": 0.001},
+        {"patience": 2, "factor": 0.7, "threshold": 0.02, "threshold_mode": "abs", "cooldown": 1},
+        {"patience": 1, "factor": 0.8, "eps": 0.01},
+        {"metric": "train_loss", "patience": 4, "factor": 0.6},
+        {"metric": "val_accuracy", "patience": 3, "factor": 0.5},
+        {"metric": "val_accuracy", "patience": 1, "factor": 0.5, "threshold": 0.01, "threshold_mode": "abs"},
+    ]
+    for keys in cases:
+        worst = reductions = 0
+        for values in losses.values():
+            up = keys.get("metric", "").endswith("accuracy")
+            values = (4 - values if up else values).double()
+            config = {"optimizer": {"name": "sgd", "lr": lr},
+                      "schedule": {"name": "reduce_on_plateau", **keys}}
+            ours = drive("plateau", config, count, arrays=(values,), dtype=torch.float64)
+            optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+            args = {"mode": "max" if up else "min", **{k: v for k, v in keys.items() if k != "metric"}}
+            scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **args)
+            theirs = []
+            for value in values.tolist():
+                scheduler.step(value)
+                theirs.append(optimizer.param_groups[0]["lr"])
+            theirs = torch.tensor(theirs, dtype=torch.float64)
+            worst = max(worst, ((ours - theirs).abs() / theirs).max().item())
+            reductions += (theirs.diff() != 0).sum().item()
+        what = spelled({"schedule": "reduce_on_plateau", **keys})
+        assert reductions >= 5, what  # else it compares nothing
+        note("schedule", what, f"{len(losses)} sequences of {count} epochs", worst, 1e-12)
+
+
 def run():
     optimizers()
     averages()
     activations()
     schedules()
+    plateaus()
     parity_inits.run()

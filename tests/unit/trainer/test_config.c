@@ -243,6 +243,16 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"init\": {\"name\": \"lsuv\", \"gain\": 1}}",
          "init.gain: \"gain\" is not a key of init \"lsuv\", only of \"xavier_uniform\", "
          "\"xavier_normal\", \"he_uniform\", \"he_normal\", \"orthogonal\"\n"},
+        {"{\"schedule\": {\"name\": \"reduce_on_plateau\", \"factor\": 1}}",
+         "schedule.factor: must be a number above 0 and below 1, not 1\n"},
+        {"{\"schedule\": {\"name\": \"reduce_on_plateau\", \"metric\": \"val_los\"}}",
+         "schedule.metric: unknown metric \"val_los\"; did you mean \"val_loss\"?\n"},
+        {"{\"schedule\": {\"name\": \"reduce_on_plateau\", \"threshold_mode\": \"relative\"}}",
+         "schedule.threshold_mode: unknown threshold mode \"relative\"; known: "
+         "rel, abs\n"},
+        {"{\"schedule\": {\"name\": \"step\", \"patience\": 3}}",
+         "schedule.patience: \"patience\" is not a key of schedule \"step\", only of "
+         "\"reduce_on_plateau\"\n"},
         {"{\"ema\": 1}", "ema: must be a number of at least 0 and below 1, not 1\n"},
         {"{\"ema\": {\"decay\": -0.5}}",
          "ema.decay: must be a number of at least 0 and below 1, not -0.5\n"},
@@ -492,6 +502,13 @@ static void identities_are_one_for_all_spellings(void **state) {
         {"{\"ema\":{\"decay\":0.999}}", {"{\"ema\": 0.999}", "{\"ema\": {\"decay\": 0.9990}}"}},
         {"{\"init\":{\"gain\":\"auto\",\"name\":\"he_normal\"}}",
          {"{\"init\": {\"name\": \"he_normal\", \"gain\": \"auto\"}}"}},
+        {"{\"schedule\":\"reduce_on_plateau\"}", // has no end
+         {"{\"schedule\": \"reduce_on_plateau\", \"epochs\": 5}",
+          "{\"schedule\": {\"name\": \"reduce_on_plateau\", \"factor\": 0.1, \"patience\": 10, "
+          "\"threshold\": 1e-4, \"threshold_mode\": \"rel\", \"cooldown\": 0, \"min_lr\": 0, "
+          "\"eps\": 1e-8, \"metric\": \"val_loss\"}}"}},
+        {"{\"schedule\":{\"metric\":\"val_accuracy\",\"name\":\"reduce_on_plateau\"}}",
+         {"{\"schedule\": {\"name\": \"reduce_on_plateau\", \"metric\": \"val_accuracy\"}}"}},
         {"{\"init\":\"orthogonal\"}",
          {"{\"init\": \"orthogonal\"}", "{\"init\": {\"name\": \"orthogonal\", \"gain\": 1}}"}},
         {"{\"dataset\":\"mnist\"}",

@@ -1,5 +1,7 @@
-#include "net_testing.h"
+#include "tests/unit/trainer/net_testing.h"
+#include "tests/unit/trainer/train_testing.h"
 
+#include "trainer/history.h"
 #include "trainer/schedule.h"
 
 static void constant_keeps_the_rate(void **state) {
@@ -92,6 +94,132 @@ static void warmup_rises_step_by_step_to_the_rate_of_any_schedule(void **state) 
     CHECK_NEAR(schedule_lr(&spec, 0.6, 1, 0, 4), 0.25, 1e-16);
 }
 
+/* ---- plateaus ---- */
+
+static const struct schedule_spec plateau = {.kind = SCHEDULE_REDUCE_ON_PLATEAU,
+                                             .factor = 0.5,
+                                             .metric = HISTORY_METRIC_val_loss,
+                                             .patience = 2,
+                                             .threshold = 0.1,
+                                             .threshold_mode = THRESHOLD_REL,
+                                             .eps = 1e-8};
+
+/* The base rate of every epoch, of 1 in the first, with these values of the metric after each; counted in
+ * expected[]: one more than there are values. */
+static void check_plateaus(const struct schedule_spec *spec, const double *values, int count,
+                           const double *expected) {
+    struct record records[32] = {0};
+    for (int i = 0; i < count; i++) {
+        records[i].val_loss = records[i].val_accuracy = values[i];
+    }
+    for (int i = 0; i <= count; i++) {
+        const struct history history = {.records = records, .count = i};
+        print_message("after %d epochs\n", i);
+        CHECK_NEAR(schedule_base(spec, 1.0, &history), expected[i], 0.0);
+    }
+}
+
+static void a_plateau_longer_than_the_patience_reduces_the_rate(void **state) {
+    (void)state;
+    // 9.1 is not 10 % below 10, 8.9 is; then three that are not
+    static const double losses[] = {10, 9.1, 8.9, 8.8, 8.5, 8.2, 8.1, 8.1, 8.1, 7};
+    static const double rates[] = {1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25};
+    check_plateaus(&plateau, losses, 10, rates);
+}
+
+static void an_accuracy_shall_rise(void **state) {
+    (void)state;
+    struct schedule_spec spec = plateau;
+    spec.metric = HISTORY_METRIC_val_accuracy;
+    static const double accuracies[] = {0.5, 0.54, 0.56, 0.1, 0.6, 0.61, 0.7};
+    static const double rates[] = {1, 1, 1, 1, 1, 1, 0.5, 0.5}; // 0.61 is not 10 % above 0.56
+    check_plateaus(&spec, accuracies, 7, rates);
+}
+
+static void a_threshold_may_be_a_difference(void **state) {
+    (void)state;
+    struct schedule_spec spec = plateau;
+    spec.threshold_mode = THRESHOLD_ABS;
+    spec.patience = 0;
+    static const double losses[] = {2, 1.95, 1.85, 1.75, 1.6};
+    static const double rates[] = {1, 1, 0.5, 0.5, 0.25, 0.25}; // 1.75 is not 0.1 below 1.85
+    check_plateaus(&spec, losses, 5, rates);
+}
+
+static void epochs_of_a_cooldown_do_not_count(void **state) {
+    (void)state;
+    struct schedule_spec spec = plateau;
+    spec.patience = 1;
+    spec.cooldown = 3;
+    static const double losses[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    // reduced after 2 barren epochs; 3 of the cooldown and 2 barren ones later again
+    static const double rates[] = {1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25};
+    check_plateaus(&spec, losses, 9, rates);
+}
+
+static void the_rate_ends_at_its_minimum_and_ignores_steps_below_eps(void **state) {
+    (void)state;
+    struct schedule_spec spec = plateau;
+    spec.patience = 0;
+    spec.min_lr = 0.3;
+    static const double losses[] = {1, 1, 1, 1, 1};
+    check_plateaus(&spec, losses, 5, (double[]){1, 1, 0.5, 0.3, 0.3, 0.3});
+    spec.min_lr = 0;
+    spec.eps = 0.25; // 0.5 to 0.25 is no more than that
+    check_plateaus(&spec, losses, 5, (double[]){1, 1, 0.5, 0.5, 0.5, 0.5});
+}
+
+static void plateaus_are_for_the_one_schedule_and_warm_up_is_for_all(void **state) {
+    (void)state;
+    struct record records[9] = {0};
+    const struct history history = {.records = records, .count = 9};
+    struct schedule_spec spec = plateau;
+    const double base = schedule_base(&spec, 0.8, &history);
+    CHECK_NEAR(base, 0.2, 1e-17); // 0 is not better than 0: reduced after the 4th and the 7th
+    spec.warmup = 10;
+    CHECK_NEAR(schedule_lr(&spec, base, 9, 1, 4), base * 0.95, 1e-17);
+    CHECK_NEAR(schedule_lr(&spec, base, 10, 0, 4), base, 0.0);
+    spec.kind = SCHEDULE_CONSTANT;
+    CHECK_NEAR(schedule_base(&spec, 0.8, &history), 0.8, 0.0);
+}
+
+/* ---- in a training ---- */
+
+/* No epoch is better than the first by so much: the rate halves after each but that. */
+static const char halving[] =
+    "\"model\": {\"layers\": [\"flatten\", {\"type\": \"dense\", \"units\": 10}]}, \"batch_size\": "
+    "48, \"epochs\": 4, \"optimizer\": {\"name\": \"sgd\", \"lr\": 0.25}, \"schedule\": {\"name\": "
+    "\"reduce_on_plateau\", \"metric\": \"val_accuracy\", \"patience\": 0, \"factor\": 0.5, "
+    "\"threshold\": 1, \"threshold_mode\": \"abs\"}";
+
+static void interrupted_anywhere_the_plateaus_are_the_same(void **state) {
+    (void)state;
+    struct run whole = train(halving, "whole", 0);
+    assert_int_equal(whole.result, TRAIN_DONE);
+    static const char *const rates[] = {"\"lr\": 0.25,", "\"lr\": 0.25,", "\"lr\": 0.125,",
+                                        "\"lr\": 0.0625,"};
+    char *expected = records_of(whole.out);
+    const char *at = expected;
+    for (int i = 0; i < 4; i++) {
+        at = strstr(at, rates[i]);
+        assert_non_null(at);
+        at++;
+    }
+    for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
+        char dir[32];
+        (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
+        train_to(TRAIN_SAVED, halving, dir, stop_at);
+        struct run rest = train(halving, dir, 0);
+        char *records = records_of(rest.out);
+        assert_string_equal(records, expected);
+        assert_same_file("whole", dir, "cp-0004.safetensors");
+        free(records);
+        free(rest.out);
+    }
+    free(expected);
+    free(whole.out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constant_keeps_the_rate),
@@ -103,6 +231,13 @@ int main(void) {
         cmocka_unit_test(cosine_is_halfway_in_the_middle_and_ends_at_eta_min),
         cmocka_unit_test(one_cycle_starts_low_peaks_and_ends_far_lower),
         cmocka_unit_test(warmup_rises_step_by_step_to_the_rate_of_any_schedule),
+        cmocka_unit_test(a_plateau_longer_than_the_patience_reduces_the_rate),
+        cmocka_unit_test(an_accuracy_shall_rise),
+        cmocka_unit_test(a_threshold_may_be_a_difference),
+        cmocka_unit_test(epochs_of_a_cooldown_do_not_count),
+        cmocka_unit_test(the_rate_ends_at_its_minimum_and_ignores_steps_below_eps),
+        cmocka_unit_test(plateaus_are_for_the_one_schedule_and_warm_up_is_for_all),
+        TRAIN_CASE(interrupted_anywhere_the_plateaus_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
