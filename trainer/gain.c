@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 
 /* ---- the activations that have no formula for it, in double ---- */
 
@@ -89,17 +90,28 @@ static bool has_gain(const struct layer_spec *layer) {
     return layer->kind == LAYER_DENSE || layer->kind == LAYER_CONV2D;
 }
 
+/* The first activation behind layer i; NULL when a layer of weights or the end comes first.  What leaves the
+ * body of a residual block goes on behind the block, not through the layers of its shortcut. */
+static const struct activation_spec *activation_behind(const struct layer_spec *layers, int count,
+                                                       int i) {
+    for (i++; i < count && !has_gain(&layers[i]); i++) {
+        if (layers[i].kind == LAYER_ACTIVATION) {
+            return &layers[i].activation;
+        }
+        if (layers[i].kind == LAYER_SHORTCUT) {
+            while (layers[i].kind != LAYER_JOIN) { // each block has one
+                i++;
+            }
+        }
+    }
+    return NULL;
+}
+
 void gain_settle(struct layer_spec *layers, int count) {
     for (int i = 0; i < count; i++) {
-        if (!has_gain(&layers[i]) || !isnan(layers[i].init.gain)) {
-            continue;
-        }
-        layers[i].init.gain = 1.0;
-        for (int next = i + 1; next < count && !has_gain(&layers[next]); next++) {
-            if (layers[next].kind == LAYER_ACTIVATION) {
-                layers[i].init.gain = gain_of(&layers[next].activation);
-                break;
-            }
+        if (has_gain(&layers[i]) && isnan(layers[i].init.gain)) {
+            const struct activation_spec *activation = activation_behind(layers, count, i);
+            layers[i].init.gain = activation != NULL ? gain_of(activation) : 1.0;
         }
     }
 }

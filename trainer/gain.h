@@ -20,7 +20,8 @@
 double gain_of(const struct activation_spec *activation);
 
 /* Puts the gain into each dense and conv2d layer of a list of `count` whose gain is NAN: that of the
- * first activation between it and the next such layer, 1 where there is none. */
+ * first activation between it and the next such layer, 1 where there is none.  Behind the body and the
+ * shortcut of a residual block comes what is behind the block. */
 void gain_settle(struct layer_spec *layers, int count);
 
 #endif

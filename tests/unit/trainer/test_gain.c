@@ -57,6 +57,11 @@ static void others_keep_the_second_moment_of_a_normal_input(void **state) {
     }
 }
 
+static void fail_on_complaint(void *context, const struct config_complaint *complaint) {
+    (void)context;
+    fail_msg("%s: %s", complaint->path, complaint->message);
+}
+
 /* The gains of the dense and conv2d layers of a config, in order; how many. */
 static int gains_of(const char *text, double gains[8]) {
     struct json_doc *doc = NULL;
@@ -65,7 +70,7 @@ static int gains_of(const char *text, double gains[8]) {
     if (json_parse(&doc, "test", text, strlen(text), JSON_STRICT, &err) != ERR_OK) {
         fail_msg("%s", err.msg);
     }
-    assert_int_equal(config_parse(&config, json_root(doc), NULL, NULL), ERR_OK);
+    assert_int_equal(config_parse(&config, json_root(doc), fail_on_complaint, NULL), ERR_OK);
     struct layer_spec *layers = NULL;
     int count = 0, found = 0;
     config_layers(&config, 10, &layers, &count);
@@ -126,12 +131,34 @@ static void auto_in_a_named_model(void **state) {
     CHECK_NEAR(gains[4], 1.0, 0.0); // the logits
 }
 
+static void auto_in_residual_blocks(void **state) {
+    (void)state;
+    static const char list[] =
+        "{\"init\": {\"name\": \"he_normal\", \"gain\": \"auto\"}, \"model\": {\"layers\": ["
+        "{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3}, \"batch_norm\","
+        "{\"type\": \"activation\", \"name\": \"selu\"},"
+        "{\"type\": \"residual\", \"layers\": ["
+        "{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3, \"padding\": 1, \"activation\": "
+        "\"tanh\"}, {\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 3, \"padding\": 1}],"
+        "\"shortcut\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 1}]},"
+        "{\"type\": \"activation\", \"name\": \"relu\"}, \"flatten\","
+        "{\"type\": \"dense\", \"units\": 10}]}}";
+    double gains[8];
+    assert_int_equal(gains_of(list, gains), 5);
+    CHECK_NEAR(gains[0], 0.75, 0.0); // behind batch normalization
+    CHECK_NEAR(gains[1], 5.0 / 3.0, 1e-15);
+    CHECK_NEAR(gains[2], 1.4142135623730951, 1e-15); // the end of the body: behind the block
+    CHECK_NEAR(gains[3], 1.4142135623730951, 1e-15); // that of the shortcut
+    CHECK_NEAR(gains[4], 1.0, 0.0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gains_are_those_of_pytorch_where_it_has_them),
         cmocka_unit_test(others_keep_the_second_moment_of_a_normal_input),
         cmocka_unit_test(auto_is_the_gain_of_the_activation_behind_each_layer),
         cmocka_unit_test(auto_in_a_named_model),
+        cmocka_unit_test(auto_in_residual_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
