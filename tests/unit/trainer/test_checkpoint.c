@@ -202,6 +202,61 @@ static void names_are_those_of_positions_and_no_others(void **state) {
     }
 }
 
+/* 4 inputs, 2 hidden with batch normalization, 3 classes. */
+static void normed_init(struct small *s) {
+    const struct layer_spec layers[] = {
+        {.kind = LAYER_DENSE, .units = 2},
+        {.kind = LAYER_BATCH_NORM, .eps = 1e-5, .momentum = 0.1},
+        {.kind = LAYER_DENSE, .units = 3},
+    };
+    const struct optimizer_spec spec = {.kind = OPTIMIZER_ADAM, .lr = 0.1};
+    struct err err;
+    assert_int_equal(net_new(&s->net, layers, 3, (struct shape){4, 1, 1}, 3, NULL, 1, &err),
+                     ERR_OK);
+    optim_init(&s->optim, &spec, net_param_count(s->net));
+}
+
+static void buffers_are_saved_and_restored_without_optimizer_state(void **state) {
+    (void)state;
+    static const char *const buffers[] = {"1.running_mean", "1.running_var"};
+    struct small from, to;
+    struct err err;
+    normed_init(&from);
+    normed_init(&to);
+    int count = net_tensor_count(from.net);
+    for (int b = 0; b < 2; b++) {
+        const struct net_tensor *t = net_tensor(from.net, count - 2 + b);
+        assert_string_equal(t->name, buffers[b]);
+        t->value[0] = 0.5f + (float)b;
+        t->value[1] = 8.25f + (float)b;
+    }
+    const struct checkpoint_state written = state_at(3, 0);
+    assert_int_equal(checkpoint_save(dir, &written, from.net, &from.optim, NULL, &err), ERR_OK);
+
+    struct checkpoint *checkpoint = open_good(3, 0);
+    const struct safetensors *file = checkpoint_file(checkpoint);
+    assert_int_equal(safetensors_count(file), count + 2 * (count - 2)); // adam's two, of parameters
+    for (int b = 0; b < 2; b++) {
+        const struct safetensors_entry *entry = safetensors_find(file, buffers[b]);
+        assert_non_null(entry);
+        assert_int_equal(entry->dim_count, 1);
+        assert_int_equal(entry->dims[0], 2);
+        char *state_name = mem_printf("optimizer.exp_avg.%s", buffers[b]);
+        assert_null(safetensors_find(file, state_name));
+        free(state_name);
+    }
+    if (checkpoint_restore(checkpoint, to.net, &to.optim, NULL, &err) != ERR_OK) {
+        fail_msg("%s", err.msg);
+    }
+    for (int b = 0; b < 2; b++) {
+        assert_memory_equal(net_tensor(to.net, count - 2 + b)->value,
+                            net_tensor(from.net, count - 2 + b)->value, 2 * sizeof(float));
+    }
+    checkpoint_close(checkpoint);
+    small_release(&from);
+    small_release(&to);
+}
+
 static void what_is_saved_is_restored_bit_for_bit(void **state) {
     (void)state;
     for (int kind = 0; kind < OPTIMIZER_COUNT; kind++) {
@@ -774,6 +829,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(names_are_those_of_positions_and_no_others),
+        CASE(buffers_are_saved_and_restored_without_optimizer_state),
         CASE(what_is_saved_is_restored_bit_for_bit),
         CASE(tensors_have_pytorchs_names_and_shapes),
         CASE(the_bytes_depend_on_the_training_alone),

@@ -10,18 +10,29 @@ static const char small[] =
     "\"exponential\"";
 static const char last[] = "cp-0003.safetensors";
 
-static void interrupted_at_any_batch_it_ends_as_if_it_had_not_been(void **state) {
-    (void)state;
-    struct run whole = train(small, "whole", 0);
+/* Running statistics are part of the state.  100 images in batches of 33: the last has one image, of which
+ * the second batch_norm gets a single value. */
+static const char normed[] =
+    "\"model\": {\"layers\": [{\"type\": \"conv2d\", \"channels\": 4, \"kernel\": 5, \"stride\": "
+    "3}, \"batch_norm\", \"activation\", {\"type\": \"residual\", \"layers\": [{\"type\": "
+    "\"conv2d\", \"channels\": 6, \"kernel\": 3, \"stride\": 2}, \"batch_norm\"], \"shortcut\": "
+    "[{\"type\": \"avgpool\", \"kernel\": 3, \"stride\": 2}, {\"type\": \"conv2d\", \"channels\": "
+    "6, "
+    "\"kernel\": 1}]}, \"globalavgpool\", {\"type\": \"dense\", \"units\": 8}, \"batch_norm\", "
+    "{\"type\": \"dense\", \"units\": 10}]}, \"loss\": {\"label_smoothing\": 0.1}, "
+    "\"batch_size\": 33, \"epochs\": 3";
+
+static void check_interruptions(const char *keys, long least) {
+    struct run whole = train(keys, "whole", 0);
     assert_int_equal(whole.rc, ERR_OK);
     assert_int_equal(whole.result, TRAIN_DONE);
     char *expected = records_of(whole.out);
-    assert_true(whole.asked >= 12); // 3 epochs of 3 batches and an evaluation
+    assert_true(whole.asked >= least);
     for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
         char dir[32];
         (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
-        train_to(TRAIN_SAVED, small, dir, stop_at);
-        struct run rest = train(small, dir, 0);
+        train_to(TRAIN_SAVED, keys, dir, stop_at);
+        struct run rest = train(keys, dir, 0);
         assert_int_equal(rest.rc, ERR_OK);
         assert_int_equal(rest.result, TRAIN_DONE);
         char *records = records_of(rest.out);
@@ -32,6 +43,25 @@ static void interrupted_at_any_batch_it_ends_as_if_it_had_not_been(void **state)
     }
     free(expected);
     free(whole.out);
+}
+
+static void interrupted_at_any_batch_it_ends_as_if_it_had_not_been(void **state) {
+    (void)state;
+    check_interruptions(small, 12); // 3 epochs of 3 batches and an evaluation
+}
+
+static void interrupted_with_running_statistics_it_ends_as_if_it_had_not_been(void **state) {
+    (void)state;
+    check_interruptions(normed, 18); // 3 epochs of 4 batches and an evaluation of 2
+}
+
+static void a_batch_that_cannot_be_normalized_is_refused(void **state) {
+    (void)state;
+    struct run run = train("\"model\": \"mlp\", \"batch_norm\": true, \"batch_size\": 1", "one", 0);
+    assert_int_equal(run.rc, ERR_RANGE);
+    assert_non_null(strstr(run.err.msg, "batch_size must be at least 2"));
+    assert_non_null(strstr(run.out, "\"reason\": \"unusable\""));
+    free(run.out);
 }
 
 static void interrupted_again_and_again_it_ends_as_if_it_had_not_been(void **state) {
@@ -208,6 +238,8 @@ static void asked_to_stop_while_it_waits_for_the_folder_it_leaves(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TRAIN_CASE(interrupted_at_any_batch_it_ends_as_if_it_had_not_been),
+        TRAIN_CASE(interrupted_with_running_statistics_it_ends_as_if_it_had_not_been),
+        TRAIN_CASE(a_batch_that_cannot_be_normalized_is_refused),
         TRAIN_CASE(interrupted_again_and_again_it_ends_as_if_it_had_not_been),
         TRAIN_CASE(a_convolution_with_momentum_resumes_bit_for_bit),
         TRAIN_CASE(more_epochs_go_on_from_the_last_checkpoint),
