@@ -289,6 +289,15 @@ static int read_first(struct reader *r, struct texts *first, enum ending *ending
     return first->count > 0 ? ERR_OK : err_set(err, ERR_RANGE, "%s: no rows", r->path);
 }
 
+/* Names are shown in messages: what a terminal would obey becomes a question mark. */
+static void make_printable(struct texts *header) {
+    for (int i = 0; i < header->count; i++) {
+        for (char *c = header->items[i]; *c != '\0'; c++) {
+            *c = ((unsigned char)*c < ' ' || *c == 0x7f) ? '?' : *c;
+        }
+    }
+}
+
 /* Which column of the header is called so; -1 for none. */
 static int find_name(const struct texts *header, const char *name) {
     for (int i = 0; i < header->count; i++) {
@@ -338,6 +347,9 @@ static int begin(struct reader *r, struct csv *csv, int *cap, const struct label
     bool is_header = false;
     for (int i = 0; i < first.count; i++) {
         is_header = is_header || !is_number(first.items[i]);
+    }
+    if (is_header) {
+        make_printable(&first);
     }
     rc = rc == ERR_OK ? choose_label(r, &first, is_header, label, &csv->label, err) : rc;
     if (rc == ERR_OK && first.count < 2) {

@@ -19,7 +19,7 @@ struct csv {
     float *values;   // owned, (rows, features): all columns but the label's, in their order
     uint8_t *labels; // owned, (rows)
     int rows, features;
-    char **names; // owned: the header's, features + 1 of them; NULL without a header
+    char **names; // owned: the header's, features + 1 of them, printable; NULL without a header
     int label;    // the label's column, from 0
 };
 
