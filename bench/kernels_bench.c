@@ -197,6 +197,17 @@ static void gather(const struct kernels *set, void *context) {
     set->gather(o->x, o->bytes, o->index, FEATURES, N, N);
 }
 
+static void gather_floats(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    set->gather_floats(o->x, o->m, NULL, FEATURES, N, N);
+}
+
+static void normalize(const struct kernels *set, void *context) {
+    static const float mean = 0.286f, std = 0.353f;
+    struct other_bench *o = context;
+    set->normalize(o->x, &mean, &std, 1, (size_t)FEATURES * N);
+}
+
 static void softmax_xent(const struct kernels *set, void *context) {
     struct other_bench *o = context;
     double loss = 0.0;
@@ -262,6 +273,8 @@ static void other_table(int passes) {
     other_line("dropout, 6x28x28", dropout, &o, passes);
     other_line("bias gradient, 6x28x28", bias_grad, &o, passes);
     other_line("gather 784", gather, &o, passes);
+    other_line("gather 784 floats", gather_floats, &o, passes);
+    other_line("normalize 784", normalize, &o, passes);
     for (int i = 0; i < N; i++) {
         o.arg[i] = (uint8_t)(i % 10);
     }

@@ -121,6 +121,7 @@ static const struct table_key config_keys[] = {
     {.name = "dataset",
      .type = TABLE_CUSTOM,
      .offset = offsetof(struct config, dataset),
+     .table = &dataset_file_table,
      .read = dataset_read},
     {.name = "model",
      .type = TABLE_CUSTOM,

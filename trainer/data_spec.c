@@ -237,7 +237,7 @@ static const struct table_key file_keys[] = {
     CUSTOM("label", label, read_label),
     CUSTOM("shape", csv_shape, read_shape),
 };
-static const struct table file_table = {
+const struct table dataset_file_table = {
     .what = "dataset", .name_key = "name", .keys = file_keys, .key_count = COUNT(file_keys)};
 
 #define INTEGER(name_, field, kinds_, min_, max_, value_)                                          \
@@ -279,14 +279,14 @@ static const struct table_key made_keys[] = {
      .max = 9007199254740991,
      .value = 1},
 };
-static const struct table made_table = {.what = "dataset",
-                                        .name_key = "name",
-                                        .kinds = dataset_names,
-                                        .kind_count = DATASET_SYNTHETIC_COUNT,
-                                        .kind = -1,
-                                        .kind_offset = offsetof(struct dataset_spec, kind),
-                                        .keys = made_keys,
-                                        .key_count = COUNT(made_keys)};
+const struct table dataset_made_table = {.what = "dataset",
+                                         .name_key = "name",
+                                         .kinds = dataset_names,
+                                         .kind_count = DATASET_SYNTHETIC_COUNT,
+                                         .kind = -1,
+                                         .kind_offset = offsetof(struct dataset_spec, kind),
+                                         .keys = made_keys,
+                                         .key_count = COUNT(made_keys)};
 
 /* ---- reading ---- */
 
@@ -308,10 +308,10 @@ struct cJSON *dataset_read(struct table_reader *reader, const struct cJSON *json
     spec->split = EMNIST_UNSAID;
     if (kind == DATASET_FILES) {
         spec->kind = DATASET_FILES;
-        return table_read(reader, &file_table, json, NULL, spec);
+        return table_read(reader, &dataset_file_table, json, NULL, spec);
     }
     spec->name = mem_strdup(dataset_names[kind]);
-    return table_read(reader, &made_table, json, NULL, spec);
+    return table_read(reader, &dataset_made_table, json, NULL, spec);
 }
 
 void dataset_spec_release(struct dataset_spec *spec) {
@@ -320,12 +320,4 @@ void dataset_spec_release(struct dataset_spec *spec) {
     list_release(&spec->normalize.mean);
     list_release(&spec->normalize.std);
     *spec = (struct dataset_spec){0};
-}
-
-const char *dataset_key_name(int index) {
-    if (index < COUNT(file_keys)) {
-        return file_keys[index].name;
-    }
-    index -= COUNT(file_keys);
-    return index < COUNT(made_keys) ? made_keys[index].name : NULL;
 }

@@ -10,7 +10,7 @@
 struct cJSON *dataset_read(struct table_reader *reader, const struct cJSON *json, void *out);
 void dataset_spec_release(struct dataset_spec *spec);
 
-/* Every key that some data set has, for the test of the pages: NULL past the last. */
-const char *dataset_key_name(int index);
+/* Of sets that are read, and of sets that are made. */
+extern const struct table dataset_file_table, dataset_made_table;
 
 #endif
