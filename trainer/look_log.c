@@ -15,7 +15,9 @@ static void drop_oldest(struct look_log *log, int count) {
         free(log->lines[i].text);
     }
     log->count -= count;
-    memmove(log->lines, log->lines + count, (size_t)log->count * sizeof *log->lines);
+    if (log->count > 0) { // an empty log may have no memory
+        memmove(log->lines, log->lines + count, (size_t)log->count * sizeof *log->lines);
+    }
 }
 
 void look_log_add(struct look_log *log, int at_epoch, const char *text) {
