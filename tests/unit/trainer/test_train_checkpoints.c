@@ -73,7 +73,7 @@ static const char *const schedules_of_checkpoints[] = {
     "\"checkpoint\": {\"every\": 0, \"every_batches\": 4, \"keep\": 3, \"best\": false}",
     "\"checkpoint\": {\"every\": 2, \"keep\": 0, \"best\": false}",
     "\"checkpoint\": {\"every\": 0, \"keep\": 0}",
-    "\"checkpoint\": {\"content\": \"weights\"}, \"ema\": 0.5",
+    "\"checkpoint\": {\"content\": \"weights\"}, \"ema\": 0.5, \"inspect\": {\"every\": 1}",
     "\"checkpoint\": {\"content\": \"weights\", \"every_batches\": 2, \"keep\": 0, \"initial\": "
     "true}",
     "\"checkpoint\": {\"content\": \"weights\", \"every\": 2, \"keep\": 1, \"best\": false}",
