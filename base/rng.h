@@ -21,8 +21,9 @@ enum rng_purpose {
     RNG_DROPOUT = 3, // epoch, step = batch; a layer adds its index << 8 to the purpose
     RNG_SWEEP = 4,   // the order of trials
     RNG_AUGMENT =
-        5,        // epoch, step = batch; an operation adds its number << 8, see trainer/augment.h
-    RNG_DATA = 6, // epoch = part, step = sample: data sets that are made
+        5,         // epoch, step = batch; an operation adds its number << 8, see trainer/augment.h
+    RNG_DATA = 6,  // epoch = part, step = sample: data sets that are made
+    RNG_PROBE = 7, // epoch 0, step = sample: what a network is probed with
     RNG_TEST = 255,
 };
 

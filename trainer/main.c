@@ -21,6 +21,7 @@ static const struct {
     {"inspect", "show the tensors, metadata and history of a checkpoint", cmd_inspect},
     {"list", "list the checkpoints of a folder, or find the latest", cmd_list},
     {"export", "write a checkpoint's weights for PyTorch", cmd_export},
+    {"probe", "show what each layer makes of the data right after initialization", cmd_probe},
     {"check", "say whether configs can be trained, and what identifies them", cmd_check},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
@@ -52,7 +53,7 @@ static int misuse(const char *word) {
     }
     struct buf text = {0};
     if (word == NULL) {
-        buf_puts(&text, "a command is needed: train, eval, inspect, list, export or check");
+        buf_puts(&text, "a command is needed: train, eval, inspect, list, export, probe or check");
     } else {
         buf_printf(&text, "unknown command \"%s\"", word);
         diag_suggest(&text, word, names, COMMAND_COUNT);

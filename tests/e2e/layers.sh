@@ -65,6 +65,29 @@ expect 0 "$besom" run sweep.json -j 2 --out cut
 layers cut >layers.2
 cmp layers.1 layers.2 || fail 'the rows that were lost did not come back'
 
+# The same before training: what a trial begins with is what its first look saw.
+cat >one.json <<'S'
+{"dataset": {"name": "fashion-mnist", "train": 3000, "test": 500}, "model": "lenet5", "init": "he_normal", "activation": "relu"}
+S
+expect 0 env LC_ALL=C "$trainer" probe one.json # a byte is a column
+said '^one.json, 500 images$' out
+said '^  0 conv2d  ' out
+equal "$(awk 'length > 80' out)" '' 'lines of more than 80 columns'
+expect 0 "$trainer" probe --json one.json one.json
+equal "$(sqlite3 :memory: "SELECT json_array_length(readfile('out'), '$.probes'), json_array_length(readfile('out'), '$.probes[1].layers')")" \
+  '2|11' 'probes and layers'
+probed=$(sqlite3 :memory: "SELECT json_extract(readfile('out'), '$.probes[0].layers[10].histogram')")
+equal "$probed" "$(sql whole "SELECT histogram FROM layers WHERE trial = 1 AND epoch = 0 AND layer = '11 dense'")" 'the histogram of the logits'
+expect 0 "$trainer" probe --samples 50 # the experiment of no config
+said '"std": 0.02}}, 50 unit-normal samples$' out
+equal "$(grep -c ' unit-normal samples$' out)" 5 'tables'
+expect 2 "$trainer" probe none.json
+said 'none.json' err
+expect 2 "$trainer" probe one.json --data noise
+said 'must be images or unit-normal, not "noise"' err
+expect 2 "$trainer" probe --samples 0
+said 'must be an integer from 1 to' err
+
 # A trainer in another language; what is malformed is passed over, and told once.
 cat >foreign.sh <<'S'
 #!/bin/sh
