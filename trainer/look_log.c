@@ -10,6 +10,9 @@
 #include <string.h>
 
 static void drop_oldest(struct look_log *log, int count) {
+    if (count == 0) {
+        return; // an empty log has no lines that memmove() could be given
+    }
     for (int i = 0; i < count; i++) {
         log->bytes -= strlen(log->lines[i].text);
         free(log->lines[i].text);
@@ -32,9 +35,7 @@ void look_log_add(struct look_log *log, int at_epoch, const char *text) {
     for (size_t left = log->bytes; left > LOOK_LOG_MAX && drop + 1 < log->count; drop++) {
         left -= strlen(log->lines[drop].text);
     }
-    if (drop > 0) {
-        drop_oldest(log, drop);
-    }
+    drop_oldest(log, drop);
 }
 
 void look_log_release(struct look_log *log) {
