@@ -67,3 +67,13 @@ before=$(sql whole 'SELECT sum(epochs_done) FROM trials WHERE epochs_done < 40')
 expect 0 "$besom" run more.json -j 2 --out whole
 equal "$(sql whole 'SELECT sum(epochs_done) FROM trials WHERE epochs_done < 40')" "$before" 'epochs after asking for more'
 equal "$(sql whole "SELECT count(*) FROM trials WHERE status = 'complete'")" 4 'complete trials'
+
+# A time limit: an epoch at least, and with more time the rest, with the bits of trials that never had a limit.
+sed 's/"epochs": 40/"epochs": 3/; s/"stop": {[^}]*}/"stop": {"seconds": 1e-6}/' stop.json >hurried.json
+sed 's/"epochs": 40/"epochs": 3/; s/"stop": {[^}]*}/"stop": {"seconds": 3600}/' stop.json >relaxed.json
+expect 0 "$besom" run hurried.json -j 2 --out hurried
+equal "$(sql hurried 'SELECT DISTINCT status, stopped, epochs_done FROM trials')" 'complete|time|1' 'in no time'
+expect 0 "$besom" run relaxed.json -j 2 --out hurried
+equal "$(sql hurried 'SELECT DISTINCT status, stopped, epochs_done FROM trials')" 'complete||3' 'with more time'
+expect 0 "$besom" run relaxed.json -j 2 --out relaxed
+same_results relaxed hurried
