@@ -32,7 +32,7 @@
 struct rng;
 
 /* Fills w (n) from `rng`, in order; zeros and constant draw nothing.  Fans are at least 1, and n is a
- * multiple of fan_in for orthogonal and lsuv.  Their cost is 8 * n * min(fan_in, n / fan_in) flop, and
+ * multiple of fan_in for orthogonal and lsuv.  Their cost is 4 * n * min(fan_in, n / fan_in) flop, and
  * 8 n bytes for the time of the call. */
 void init_fill(float *w, size_t n, const struct init_spec *spec, int fan_in, int fan_out,
                struct rng *rng);
