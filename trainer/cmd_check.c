@@ -61,10 +61,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 /* ---- data sets, each opened once ---- */
 
 struct opened {
-    char *identity; // owned: of the config's `dataset`
-    struct dataset set;
-    int rc;         // of dataset_open()
-    struct err err; // why it could not be opened
+    char *identity;     // owned: of the config's `dataset`
+    struct dataset set; // its sizes; its arrays are gone: there may be as many sets as trials
+    int rc;             // of dataset_open()
+    struct err err;     // why it could not be opened
 };
 
 /* Likewise the files of init_from. */
@@ -83,6 +83,22 @@ struct checker {
     int weights_count;
 };
 
+static int open_sizes(struct dataset *sizes, const struct dataset_spec *spec, const char *cache_dir,
+                      struct err *err) {
+    struct dataset set;
+    int rc = dataset_open(&set, spec, cache_dir, err);
+    if (rc == ERR_OK) {
+        *sizes = (struct dataset){.train.count = set.train.count,
+                                  .validation.count = set.validation.count,
+                                  .test.count = set.test.count,
+                                  .shape = set.shape,
+                                  .type = set.type,
+                                  .classes = set.classes};
+        dataset_close(&set);
+    }
+    return rc;
+}
+
 static const struct opened *open_once(struct checker *checker, const struct config *config) {
     struct buf identity = {0};
     const struct cJSON *member = json_get(config->identity, "dataset");
@@ -97,7 +113,7 @@ static const struct opened *open_once(struct checker *checker, const struct conf
     }
     struct opened *opened = mem_zalloc(1, sizeof *opened);
     opened->identity = buf_detach(&identity);
-    opened->rc = dataset_open(&opened->set, &config->dataset, checker->cache_dir, &opened->err);
+    opened->rc = open_sizes(&opened->set, &config->dataset, checker->cache_dir, &opened->err);
     checker->sets =
         mem_resize(checker->sets, (size_t)checker->set_count + 1, sizeof *checker->sets);
     checker->sets[checker->set_count++] = opened;
@@ -127,7 +143,6 @@ static void checker_release(struct checker *checker) {
     }
     free(checker->weights);
     for (int i = 0; i < checker->set_count; i++) {
-        dataset_close(&checker->sets[i]->set);
         free(checker->sets[i]->identity);
         free(checker->sets[i]);
     }
