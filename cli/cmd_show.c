@@ -5,6 +5,7 @@
 #include "cli/find.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/show_layers.h"
 #include "results/query.h"
 #include "results/store.h"
 
@@ -14,7 +15,7 @@
 
 static const char about[] =
     "Shows all that is known of one trial: its settings, how it went, every "
-    "epoch, failed attempts and checkpoints.\n\n"
+    "epoch, its layers, failed attempts and checkpoints.\n\n"
     "  besom show 38\n"
     "  besom show --json 5f1c9a       by the beginning of its key\n\nOptions:";
 
@@ -45,6 +46,10 @@ static const char trial_sql[] =
 static const char epochs_sql[] = "SELECT epoch, attempt, seconds, samples_per_second, at"
                                  " FROM epochs WHERE trial = ?1 ORDER BY epoch";
 static const char metrics_sql[] = "SELECT DISTINCT metric FROM curves WHERE trial = ?1 ORDER BY 1";
+static const char layers_sql[] =
+    "SELECT epoch, layer, mean, std, min, max, dead, saturated, histogram, position, histogram_low,"
+    " histogram_high, gradient_mean, gradient_std, gradient_histogram, gradient_low, gradient_high,"
+    " update_ratio FROM layers WHERE trial = ?1 ORDER BY epoch, position, layer";
 static const char failures_sql[] = "SELECT attempt, reason, exit_status, signal, log_tail"
                                    " FROM failures WHERE trial = ?1 ORDER BY attempt";
 
@@ -190,6 +195,7 @@ static int show_text(struct store *store, const char *out, int64_t trial, struct
         print_table(t, TABLE_TEXT, stdout);
     }
     table_free(t);
+    rc = rc == ERR_OK ? show_layers(store, trial, err) : rc;
     if (rc == ERR_OK && (rc = open_for(&q, store, failures_sql, trial, err)) == ERR_OK) {
         print_failures(&q, err, &rc);
         query_close(&q);
@@ -211,6 +217,7 @@ static void put_json_value(struct buf *out, const struct query *q, int c) {
     if (query_is_null(q, c)) {
         buf_puts(out, "null");
     } else if (strcmp(name, "params") == 0 || strcmp(name, "config") == 0 ||
+               strcmp(name, "histogram") == 0 || strcmp(name, "gradient_histogram") == 0 ||
                query_is_integer(q, c)) {
         buf_puts(out, query_text(q, c));
     } else if (query_is_number(q, c)) {
@@ -253,6 +260,8 @@ static int show_json(struct store *store, int64_t trial, struct err *err) {
                                       " ORDER BY epoch, metric",
                                       trial, err)
                       : rc;
+    buf_puts(&out, ",\n\"layers\": ");
+    rc = rc == ERR_OK ? put_json_rows(&out, store, layers_sql, trial, err) : rc;
     buf_puts(&out, ",\n\"failures\": ");
     rc = rc == ERR_OK ? put_json_rows(&out, store, failures_sql, trial, err) : rc;
     if (rc == ERR_OK) {

@@ -33,6 +33,15 @@ equal "$(sql whole "SELECT dead, saturated, std FROM layers WHERE trial = 2 AND 
 equal "$(sql whole "SELECT count(*) FROM layers WHERE (saturated IS NULL) = (layer LIKE '%relu')
   OR (update_ratio IS NULL) = (layer LIKE '%conv2d' OR layer LIKE '%dense')")" 0 'measures at the wrong layers'
 
+expect 0 env LC_ALL=C "$besom" show 2 --out whole
+said '^layers after epoch 6 (the view layers has 4 epoch(s))$' out
+said '^ *8 relu  *0[.0]*  .* 1[.0]*  *1[.0]* ' out
+said 'outputs of relu are shown from ' out
+expect 0 "$besom" show 2 --json --out whole
+equal "$(sqlite3 :memory: "SELECT json_array_length(readfile('out'), '$.layers'), json_array_length(readfile('out'), '$.layers[0].histogram')")" '44|40' 'layers as JSON'
+expect 0 "$besom" show 1 --out plain
+grep -q 'layers after' out && fail 'layers of a trial without looks'
+
 # Looking disturbs nothing: the same metrics, of the same trials.
 metrics plain >metrics.1
 metrics whole >metrics.2

@@ -57,6 +57,10 @@ static void fill(struct fixture *f) {
         end(f, trial, 1, trial == trials ? TRIAL_FAILED : TRIAL_COMPLETE,
             trial == trials ? "diverged" : NULL);
     }
+    (void)shell(
+        f, "INSERT INTO layer (trial, epoch, layer, position, std, dead, saturated, gradient_std,"
+           " histogram, histogram_low, histogram_high)"
+           " VALUES (1, 0, '0 conv2d', 0, 0.5, 0.75, 0.95, 0.001, '[1,2]', -1, 1);");
 }
 
 static char *read_text(struct fixture *f, const char *path) {
