@@ -222,6 +222,25 @@ static void bias_grad(const struct kernels *set, void *context) {
     set->bias_grad(o->y, o->x, 6, MAPS / 6);
 }
 
+static const struct norm_shape norm = {.C = 6, .pixels = 784, .N = N, .n = N};
+
+static void batch_norm_forward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    const float ones[6] = {1, 1, 1, 1, 1, 1};
+    double mean[6], var[6];
+    set->batch_norm_moments(mean, var, o->x, &norm);
+    set->batch_norm_forward(o->y, o->x, mean, var, ones, ones,
+                            &norm); // var is as good as 1 / std here
+}
+
+static void batch_norm_backward(const struct kernels *set, void *context) {
+    struct other_bench *o = context;
+    const float ones[6] = {1, 1, 1, 1, 1, 1};
+    const double zeros[6] = {0}, units[6] = {1, 1, 1, 1, 1, 1};
+    float dw[6], db[6];
+    set->batch_norm_backward(o->m, dw, db, o->y, o->x, zeros, units, ones, &norm);
+}
+
 static void adam(const struct kernels *set, void *context) {
     struct other_bench *o = context;
     set->adam(o->y, o->x, o->m, o->s, PARAMETERS, 1e-9f, 0.9f, 0.999f, 0.5f, 1e-8f);
@@ -272,6 +291,8 @@ static void other_table(int passes) {
     other_line("avgpool, backward", avgpool_backward, &o, passes);
     other_line("dropout, 6x28x28", dropout, &o, passes);
     other_line("bias gradient, 6x28x28", bias_grad, &o, passes);
+    other_line("batch_norm, 6x28x28", batch_norm_forward, &o, passes);
+    other_line("batch_norm, backward", batch_norm_backward, &o, passes);
     other_line("gather 784", gather, &o, passes);
     other_line("gather 784 floats", gather_floats, &o, passes);
     other_line("normalize 784", normalize, &o, passes);
