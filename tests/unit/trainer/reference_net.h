@@ -42,4 +42,7 @@ size_t reference_param_count(const struct reference_net *net);
 double reference_loss(const struct reference_net *net, const double *params, double *grads,
                       double *logits);
 
+/* f(x) of an elementwise activation, prelu's with `slope`; f'(x) goes to *df, unless that is NULL. */
+double reference_activate(const struct activation_spec *spec, double x, double slope, double *df);
+
 #endif
