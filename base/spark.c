@@ -6,9 +6,14 @@
 
 enum { HEIGHTS = 8 };
 
-/* Adds a bin's count to the cells that it reaches over, by the share of it that lies in each. */
+/* Adds a bin's count to the cells that it reaches over, by the share of it that lies in each.  One that is a
+ * point, in a range so much wider, goes to the cell that it lies in. */
 static void spread(double *cells, int width, double count, double begin, double end) {
-    int first = begin < 0 ? 0 : (int)begin;
+    int first = begin < 0 ? 0 : begin >= width ? width - 1 : (int)begin;
+    if (end - begin < 1e-9) {
+        cells[first] += count;
+        return;
+    }
     for (int c = first; c < width && c < end; c++) {
         double from = begin > c ? begin : c, to = end < c + 1 ? end : c + 1;
         cells[c] += count * (to - from) / (end - begin);

@@ -53,12 +53,23 @@ static void a_wider_range_shows_where_they_are(void **state) {
     check(counts, 2, 0.5, 1.5, 0, 4, 4, false, "##  "); // a bin in each
 }
 
+/* Layers whose outputs have collapsed, beside one whose have not. */
+static void bins_without_extent_are_a_point(void **state) {
+    (void)state;
+    static const double counts[] = {5, 5};
+    check(counts, 2, 0.5, 0.5 + 1e-16, -1, 1, 4, false, "   #");
+    check(counts, 2, -1e-300, 1e-300, -1, 1, 4, false, "  # ");
+    check(counts, 2, 1, 1 + 1e-15, -1, 1, 4, false, "   #"); // at the very end
+    check(counts, 2, -1, -1 + 1e-15, -1, 1, 4, false, "#   ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heights_are_by_the_highest),
         cmocka_unit_test(what_is_not_empty_is_seen),
         cmocka_unit_test(nothing_is_blank),
         cmocka_unit_test(bins_are_joined_and_spread),
+        cmocka_unit_test(bins_without_extent_are_a_point),
         cmocka_unit_test(a_wider_range_shows_where_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
