@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-static volatile unsigned sink; // reads every byte, for the sanitizer
-
 static void load(const char *path, enum cifar_labels which) {
     struct cifar cifar = {0};
     struct err err;
@@ -21,13 +19,12 @@ static void load(const char *path, enum cifar_labels which) {
     FUZZ_REQUIRE(count >= 1);
     FUZZ_REQUIRE(cifar_load(&cifar, path, which, &err) == ERR_OK);
     FUZZ_REQUIRE(cifar.count == 2 * count);
-    for (int i = 0; i < cifar.count; i++) {
+    for (int i = 0; i < count; i++) {
         FUZZ_REQUIRE(cifar.labels[i] < cifar_classes(which));
-        FUZZ_REQUIRE(cifar.labels[i] == cifar.labels[i % count]);
     }
-    for (size_t i = 0; i < (size_t)cifar.count * CIFAR_PIXELS; i++) {
-        sink += cifar.images[i];
-    }
+    size_t half = (size_t)count * CIFAR_PIXELS; // every byte of both is looked at
+    FUZZ_REQUIRE(memcmp(cifar.labels, cifar.labels + count, (size_t)count) == 0);
+    FUZZ_REQUIRE(memcmp(cifar.images, cifar.images + half, half) == 0);
     cifar_release(&cifar);
 }
 
