@@ -58,7 +58,9 @@ int main(int argc, char **argv) {
             batch.index[i] = (uint32_t)(first + i);
         }
         batch_load(&batch, &set, &set.test, n, NULL, net);
-        net_forward(net, n);
+        struct net_stats stats = {0};
+        const struct net_targets targets = {.labels = batch.labels};
+        net_eval(net, &targets, n, &stats); // by running statistics, as an evaluation
         write_logits(net, set.classes, n);
     }
     batch_release(&batch);

@@ -12,6 +12,7 @@ import tempfile
 
 import numpy
 import torch
+from torch import nn
 
 import parity_models
 from parity_common import BUILD, TRAINER, note, tensor_error
@@ -35,7 +36,44 @@ CONFIGS = [
         {"type": "dense", "units": 20, "activation": "elu"},
         {"type": "dropout", "p": 0.3},
         {"type": "dense", "units": 10}]}, "ema": 0.8}),
+    ("batch norm of both kinds, a residual block", {"model": {"layers": [
+        {"type": "conv2d", "channels": 6, "kernel": 3, "stride": 2},
+        "batch_norm",
+        "activation",
+        {"type": "residual",
+         "layers": [{"type": "conv2d", "channels": 8, "kernel": 3, "stride": 2, "padding": 1}, "batch_norm"],
+         "shortcut": [{"type": "conv2d", "channels": 8, "kernel": 1, "stride": 2}]},
+        "activation",
+        "globalavgpool",
+        "flatten",
+        {"type": "dense", "units": 16},
+        "batch_norm",
+        "activation",
+        {"type": "dense", "units": 10}]}, "ema": 0.5}),
 ]
+
+
+class Residual(nn.Module):
+    """As docs/checkpoint-format.md says what a residual block is to load_state_dict()."""
+
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = nn.Sequential(*body), nn.Sequential(*shortcut)
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+def normalized_network():
+    """The last of CONFIGS, by hand."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, 2), nn.BatchNorm2d(6), nn.ReLU(),
+        Residual([nn.Conv2d(6, 8, 3, 2, 1), nn.BatchNorm2d(8)], [nn.Conv2d(6, 8, 1, 2)]), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+
+
+def torch_model(config):
+    return normalized_network() if config == CONFIGS[-1][1] else parity_models.build(config, (1, 28, 28), 10)
 
 
 def documented_loader():
@@ -63,7 +101,7 @@ def compare(what, config, folder, images, averaged):
     runs = os.path.join(folder, "run")
     trainer("export", runs, "-o", exported, *(["--averaged"] if averaged else []))
     _, tensors = load(exported)
-    model = parity_models.build(config, (1, 28, 28), 10).eval().double()
+    model = torch_model(config).eval().double()
     model.load_state_dict({name: torch.tensor(values).view(shape)
                            for name, (shape, values) in tensors.items()})  # strict
     latest = subprocess.run([TRAINER, "list", "--latest", runs], stdout=subprocess.PIPE, check=True).stdout
