@@ -28,6 +28,7 @@
 #include "trainer/history.h"
 #include "trainer/init.h"
 #include "trainer/kernels/kernels.h"
+#include "trainer/numerics.h"
 #include "trainer/optim.h"
 #include "trainer/schedule.h"
 
@@ -134,6 +135,7 @@ int main(int argc, char **argv) {
         parity_fail("usage: parity_driver MODE CONFIG COUNT...");
     }
     const char *mode = argv[1];
+    numerics_pin(); // as the trainer does
     struct config config;
     parity_config(&config, argv[2]);
     if (strcmp(mode, "optimizer") == 0) {

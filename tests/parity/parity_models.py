@@ -37,23 +37,46 @@ def named(value, key="name"):
     return {key: value} if isinstance(value, str) else value
 
 
-def named_layers(name, classes, dropout):
+class Residual(nn.Module):
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+def named_layers(name, classes, dropout, batch_norm):
     """The named models, as docs/trainer.md lists them."""
+    norm = ["batch_norm"] if batch_norm else []
+    drop = [{"type": "dropout", "p": dropout}] if dropout else []
+
     def dense(units):
-        return [{"type": "dense", "units": units}, "activation"] + (
-            [{"type": "dropout", "p": dropout}] if dropout else [])
+        return [{"type": "dense", "units": units}] + norm + ["activation"] + drop
 
-    def conv(channels, kernel, padding):
-        return [{"type": "conv2d", "channels": channels, "kernel": kernel, "padding": padding},
-                "activation"]
+    def conv(channels, kernel, padding, stride=1):
+        return [{"type": "conv2d", "channels": channels, "kernel": kernel, "padding": padding,
+                 "stride": stride}] + norm
 
-    pool = [{"type": "maxpool", "kernel": 2}]
+    def block(channels, stride):
+        body = conv(channels, 3, 1, stride) + ["activation"] + conv(channels, 3, 1)
+        shortcut = conv(channels, 1, 0, stride) if stride > 1 else []
+        return [{"type": "residual", "layers": body, "shortcut": shortcut}, "activation"]
+
+    def pair(channels):
+        return 2 * (conv(channels, 3, 1) + ["activation"]) + [{"type": "maxpool", "kernel": 2}]
+
+    pool = ["activation", {"type": "maxpool", "kernel": 2}]
     out = [{"type": "dense", "units": classes}]
+    if name.startswith("deep"):
+        return ["flatten"] + dense(500) * int(name[4:]) + out
     return {
         "logistic": ["flatten"] + out,
         "mlp": ["flatten"] + dense(512) + out,
         "lenet5": conv(6, 5, 2) + pool + conv(16, 5, 0) + pool + ["flatten"] + dense(120) + dense(84) + out,
-        "deep10": ["flatten"] + dense(500) * 10 + out,
+        "vgg-small": pair(32) + pair(64) + ["flatten"] + dense(256) + out,
+        "resnet-small": conv(16, 3, 1) + ["activation"] + block(16, 1) + block(32, 2) + block(64, 2) +
+        ["globalavgpool"] + drop + out,
     }[name]
 
 
@@ -71,16 +94,16 @@ def expand(items, activation):
 
 
 def widened(items):
-    """The layer in front of a maxout is as many times as wide as it has pieces."""
+    """The layer in front of a maxout is as many times as wide as it has pieces; a batch_norm may be between."""
     items = list(items)
-    for layer, behind in zip(items, items[1:]):
-        if behind.get("name") == "maxout":
-            key = "units" if layer["type"] == "dense" else "channels"
-            layer[key] *= behind.get("pieces", 2)
+    for i, item in enumerate(items):
+        if item.get("name") == "maxout":
+            layer = items[i - 2] if items[i - 1]["type"] == "batch_norm" else items[i - 1]
+            layer["units" if layer["type"] == "dense" else "channels"] *= item.get("pieces", 2)
     return items
 
 
-def make_layer(spec, shape):
+def make_layer(spec, shape, activation):
     channels, kind = shape[1], spec["type"]
     if kind == "dense":
         return nn.Linear(channels, spec["units"])
@@ -91,8 +114,16 @@ def make_layer(spec, shape):
         return nn.MaxPool2d(spec["kernel"], spec.get("stride"))
     if kind == "avgpool":
         return nn.AvgPool2d(spec["kernel"], spec.get("stride"))
+    if kind == "globalavgpool":  # what comes behind has no use for the 1 x 1
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     if kind == "flatten":
         return nn.Flatten()
+    if kind == "batch_norm":
+        norm = nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d
+        return norm(channels, spec.get("eps", 1e-5), spec.get("momentum", 0.1))
+    if kind == "residual":
+        return Residual(sequential(spec["layers"], shape, activation),
+                        sequential(spec.get("shortcut", []), shape, activation))
     if kind == "dropout":
         return nn.Dropout(spec.get("p", 0.5))
     if kind == "activation":
@@ -101,10 +132,10 @@ def make_layer(spec, shape):
 
 
 def sequential(items, shape, activation):
-    """(1, C, H, W) is the shape of the input; so the sizes follow, as in besom."""
+    """`shape` is that of one input, (1, C, H, W): so the sizes follow, as in besom."""
     x, layers = torch.zeros(shape), []
     for spec in widened(expand(items, activation)):
-        layers.append(make_layer(spec, x.shape))
+        layers.append(make_layer(spec, x.shape, activation))
         with torch.no_grad():
             x = layers[-1].eval()(x)
     return nn.Sequential(*layers)
@@ -113,7 +144,8 @@ def sequential(items, shape, activation):
 def build(config, shape, classes):
     model = config.get("model", "lenet5")
     dropout = config.get("dropout", 0.2 if model == "mlp" else 0)
-    items = named_layers(model, classes, dropout) if isinstance(model, str) else model["layers"]
+    batch_norm = config.get("batch_norm", model == "resnet-small")
+    items = named_layers(model, classes, dropout, batch_norm) if isinstance(model, str) else model["layers"]
     return sequential(items, (1, *shape), named(config.get("activation", "relu")))
 
 
