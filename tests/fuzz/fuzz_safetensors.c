@@ -6,6 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "trainer/checkpoint.h"
 #include "trainer/history.h"
+#include "trainer/look_log.h"
 #include "trainer/net.h"
 #include "trainer/optim.h"
 #include "trainer/safetensors.h"
@@ -78,6 +79,12 @@ static void check_checkpoint(const struct checkpoint *checkpoint) {
     }
     history_release(&history);
     (void)epoch_sums_parse(&sums, state->partial, &err); // either is fine
+    struct look_log looks = {0};
+    if (state->layers != NULL &&
+        look_log_parse(&looks, state->layers, state->at.epoch, &err) == ERR_OK) {
+        FUZZ_REQUIRE(looks.bytes <= LOOK_LOG_MAX);
+    }
+    look_log_release(&looks);
     check_restore(checkpoint, false);
     check_restore(checkpoint, true);
 }
