@@ -19,10 +19,7 @@ static const struct argp_option options[] = {
      "config's "
      "own in besom-train/)",
      0},
-    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
-     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
-     "~/.cache/besom)",
-     0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0, command_cache_dir_help, 0},
     {0},
 };
 
@@ -101,7 +98,15 @@ static char *default_checkpoint_dir(const struct config *config) {
     return dir;
 }
 
-static int run(const struct config *config, const char *checkpoint_dir, const char *cache_dir) {
+/* An error of the config at `path`, or of data that it names, says which config that is. */
+static void name_config(struct err *err, const char *path) {
+    if (err->code == ERR_RANGE || err->code == ERR_PARSE || err->code == ERR_NOT_FOUND) {
+        (void)err_wrap(err, "%s", path);
+    }
+}
+
+static int run(const struct config *config, const char *path, const char *checkpoint_dir,
+               const char *cache_dir) {
     const struct train_options train = {.checkpoint_dir = checkpoint_dir,
                                         .cache_dir = cache_dir,
                                         .out = stdout,
@@ -109,8 +114,11 @@ static int run(const struct config *config, const char *checkpoint_dir, const ch
                                         .stop = is_stop_wanted};
     enum train_result result;
     struct err err;
-    if (fs_mkdirs(checkpoint_dir, &err) != ERR_OK ||
-        train_run(config, &train, &result, &err) != ERR_OK) {
+    if (fs_mkdirs(checkpoint_dir, &err) != ERR_OK) {
+        return command_fail(&err);
+    }
+    if (train_run(config, &train, &result, &err) != ERR_OK) {
+        name_config(&err, path);
         return command_fail(&err);
     }
     switch (result) {
@@ -138,7 +146,7 @@ int cmd_train(int argc, char **argv) {
         char *cache = command_cache_dir(arguments.cache_dir);
         char *dir = arguments.checkpoint_dir != NULL ? mem_strdup(arguments.checkpoint_dir)
                                                      : default_checkpoint_dir(&config);
-        status = run(&config, dir, cache);
+        status = run(&config, arguments.config, dir, cache);
         free(dir);
         free(cache);
     }

@@ -38,13 +38,16 @@ static int build_net(struct training *t, struct err *err) {
     struct layer_spec *layers = NULL;
     int count = 0;
     config_layers(t->config, t->set.classes, &layers, &count);
-    int rc = net_check_training(layers, count, t->set.shape, t->set.classes,
+    const char *path = "model";
+    int rc = net_new(&t->net, layers, count, t->set.shape, t->set.classes, &t->config->loss,
+                     t->batch.max, err);
+    if (rc == ERR_OK) {
+        path = "batch_size";
+        rc = net_check_training(layers, count, t->set.shape, t->set.classes,
                                 training_batch(t->config->batch_size, &t->set), err);
-    rc = rc == ERR_OK ? net_new(&t->net, layers, count, t->set.shape, t->set.classes,
-                                &t->config->loss, t->batch.max, err)
-                      : rc;
+    }
     free(layers);
-    return rc == ERR_OK ? ERR_OK : err_wrap(err, "model");
+    return rc == ERR_OK ? ERR_OK : err_wrap(err, "%s", path);
 }
 
 static int prepare(struct training *t, struct err *err) {

@@ -72,6 +72,22 @@ data 'train-images-idx3-ubyte'
 rm -r set
 data 'set'
 
+# The trainer by itself names the config, too, whether its keys are wrong or what only the data can tell.
+by_itself() { # PATTERN JSON
+  printf '%s\n' "$2" >alone.json
+  expect 2 "$trainer" check alone.json
+  said "^alone.json:1:[0-9]*: $1" err
+  expect 2 "$trainer" train alone.json --checkpoint-dir alone
+  said "alone.json:.*$1" err
+}
+small='{"name": "fashion-mnist", "train": 100, "test": 100}'
+by_itself 'loss.label_smoothing: "label_smoothing" is not a key of loss "mse"' '{"loss": {"name": "mse", "label_smoothing": 0.1}}'
+by_itself 'batch_size: layer 2 (batch_norm)' '{"dataset": '"$small"', "model": "mlp", "batch_norm": true, "batch_size": 1}'
+by_itself 'dataset.normalize.mean: 3 numbers' '{"dataset": {"name": "fashion-mnist", "normalize": {"mean": [0, 0, 0], "std": 1}}}'
+by_itself 'dataset.*did you mean "fashion-mnist"' '{"dataset": "fashion-minst"}'
+by_itself 'init_from: open no-such-file' '{"dataset": '"$small"', "init_from": "no-such-file"}'
+by_itself 'augment.crop: is for images' '{"dataset": "blobs", "model": "mlp", "augment": {"crop": 1}}'
+
 # Checkpoints: cut, altered, of another trial.
 cat >one.json <<'J'
 {"dataset": {"name": "fashion-mnist", "train": 200, "test": 100}, "model": "logistic", "epochs": 2}
