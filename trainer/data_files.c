@@ -4,6 +4,7 @@
 #include "trainer/data_internal.h"
 
 #include "base/buf.h"
+#include "base/diag.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -127,7 +128,23 @@ static int find_split(const char *folder, const struct format *format, enum emni
     return rc;
 }
 
+/* The set that a misspelt name means; NULL when there is none near. */
+static const char *meant_set(const char *name) {
+    static const char *const installed[] = {"fashion-mnist", "mnist"};
+    const char *names[DATASET_SYNTHETIC_COUNT + 2];
+    memcpy(names, dataset_names, DATASET_SYNTHETIC_COUNT * sizeof *names);
+    memcpy(names + DATASET_SYNTHETIC_COUNT, installed, sizeof installed);
+    const char *nearest =
+        is_folder(name) ? NULL : diag_nearest(name, names, sizeof names / sizeof *names);
+    return nearest != NULL && strcmp(nearest, name) != 0 ? nearest : NULL;
+}
+
 static int complain_nothing(const char *name, const char *folder, struct err *err) {
+    const char *meant = meant_set(name);
+    if (meant != NULL) {
+        return err_set(err, ERR_NOT_FOUND, "no files of a known format in %s; did you mean \"%s\"?",
+                       folder, meant);
+    }
     if (strcmp(name, "fashion-mnist") == 0) {
         return err_set(err, ERR_NOT_FOUND,
                        "no train-images-idx3-ubyte[.gz] in %s; apt-get install "

@@ -223,6 +223,9 @@ static void what_is_missing_is_named(void **state) {
     run("rm %s/t10k-labels-idx1-ubyte", data);
     assert_refused(data, ERR_NOT_FOUND, "no t10k-labels-idx1-ubyte[.gz] in /tmp/test_data.");
     assert_refused("no-such-set", ERR_NOT_FOUND, "in /usr/share/datasets/no-such-set");
+    assert_refused("fashion-mnsit", ERR_NOT_FOUND,
+                   "in /usr/share/datasets/fashion-mnsit; did you mean \"fashion-mnist\"?");
+    assert_refused("spiral", ERR_NOT_FOUND, "did you mean \"spirals\"?");
     assert_refused("./no-such-folder", ERR_NOT_FOUND,
                    "neither train-images-idx3-ubyte, emnist-balanced-train-images-idx3-ubyte, "
                    "data_batch_1.bin, train.bin, train-images.npy nor train.csv in");
