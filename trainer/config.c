@@ -280,7 +280,7 @@ static void check_layers(struct config *config, struct table_reader *reader,
 
 static void check_init_from(const struct config *config, struct table_reader *reader,
                             const struct cJSON *json) {
-    if (config->init_from.path[0] == '\0' && json_get(json, "init_from") != NULL) {
+    if (config->init_from.path[0] == '\0' && !config->init_from.strict) {
         size_t mark = table_enter(reader, "init_from");
         table_complain(reader, json_get(json, "init_from"), "needs \"path\", a file or a folder");
         table_leave(reader, mark);

@@ -207,8 +207,9 @@ static struct cJSON *read_bool(struct table_reader *reader, const struct table_k
 
 static struct cJSON *read_text(struct table_reader *reader, const struct table_key *key,
                                const struct cJSON *json, void *out) {
-    if (json_type(json) != JSON_STRING || *json_text(json) == '\0') {
-        complain_value(reader, json, "a name");
+    bool may_be_empty = *key->text == '\0';
+    if (json_type(json) != JSON_STRING || (*json_text(json) == '\0' && !may_be_empty)) {
+        complain_value(reader, json, may_be_empty ? "a text" : "a name");
         return NULL;
     }
     store_text(key, json_text(json), out);

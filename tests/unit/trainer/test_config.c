@@ -115,7 +115,8 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
         {"{\"stop\": {\"target\": \"nan\"}}",
          "stop.target: must be a number of at least 0, not \"nan\"\n"},
         {"{\"stop\": {\"seconds\": -1}}", "stop.seconds: must be a number of at least 0, not -1\n"},
-        {"{\"init_from\": \"\"}", "init_from: must be a name, not \"\"\n"},
+        {"{\"init_from\": null}", "init_from: must be a name or an object, not null\n"},
+        {"{\"init_from\": {\"path\": 1}}", "init_from.path: must be a text, not 1\n"},
         {"{\"init_from\": {\"strict\": false}}", "init_from: needs \"path\", a file or a folder\n"},
         {"{\"init_from\": {\"path\": \"a\", \"stric\": false}}",
          "init_from.stric: unknown key \"stric\"; did you mean \"strict\"?\n"},
@@ -481,12 +482,12 @@ static void values_of_a_dataset_reach_their_fields(void **state) {
 static void identities_are_one_for_all_spellings(void **state) {
     (void)state;
     static const struct {
-        const char *identity, *spellings[6];
+        const char *identity, *spellings[8];
     } cases[] = {
         {"{}",
          {"{}", "{\"optimizer\": \"adam\"}", "{\"optimizer\": {\"name\": \"adam\", \"lr\": 1e-3}}",
           "{\"optimizer\": {\"lr\": 0.0010}, \"l2\": -0.0, \"schedule\": {\"name\": \"constant\"}}",
-          "{\"ema\": 0}",
+          "{\"ema\": 0}", "{\"init_from\": \"\"}", "{\"init_from\": {}}",
           "{\"dataset\": {\"name\": \"fashion-mnist\", \"train\": 0}, \"model\": {\"name\": "
           "\"lenet5\"}, \"dropout\": 0, \"epochs\": 3, \"seed\": 9, \"checkpoint\": {\"every\": "
           "2}}"}},
