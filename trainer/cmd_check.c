@@ -19,10 +19,7 @@
 enum { OPTION_CACHE_DIR = 256 };
 
 static const struct argp_option options[] = {
-    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
-     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
-     "~/.cache/besom)",
-     0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0, command_cache_dir_help, 0},
     {0},
 };
 

@@ -18,10 +18,7 @@ enum { OPTION_CACHE_DIR = 256, OPTION_JSON };
 
 static const struct argp_option options[] = {
     {"json", OPTION_JSON, NULL, 0, "Print one JSON object", 0},
-    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
-     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
-     "~/.cache/besom)",
-     0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0, command_cache_dir_help, 0},
     {0},
 };
 
@@ -33,7 +30,7 @@ static const char doc[] =
     "Builds the network that CHECKPOINT holds, runs the test images (and those of "
     "validation) through it, and says whether loss "
     "and accuracy are exactly the stored ones.\v"
-    "CHECKPOINT may be a folder: its latest one is meant.  Exit status 1 when they are not.";
+    "CHECKPOINT may be a folder: its latest one is meant.  Exit status 1 when they differ.";
 
 struct arguments {
     const char *path, *cache_dir;
@@ -49,19 +46,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_JSON:
         arguments->json = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one CHECKPOINT at a time: \"%s\"", arg);
-        }
-        arguments->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (arguments->path == NULL) {
-            argp_error(state, "no CHECKPOINT is given");
-        }
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_one_argument(key, arg, state, "CHECKPOINT", &arguments->path);
     }
 }
 

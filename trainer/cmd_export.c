@@ -43,22 +43,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_AVERAGED:
         arguments->averaged = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one CHECKPOINT at a time: \"%s\"", arg);
-        }
-        arguments->path = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (arguments->path == NULL) {
-            argp_error(state, "no CHECKPOINT is given");
-        } else if (arguments->output == NULL) {
+        if (arguments->path != NULL && arguments->output == NULL) {
             argp_error(state, "-o FILE says where the weights shall go");
         }
-        return 0;
+        break;
     default:
-        return ARGP_ERR_UNKNOWN;
+        break;
     }
+    return command_one_argument(key, arg, state, "CHECKPOINT", &arguments->path);
 }
 
 static int export_file(const struct arguments *arguments, struct err *err) {

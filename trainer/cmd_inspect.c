@@ -39,19 +39,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_JSON:
         arguments->json = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one CHECKPOINT at a time: \"%s\"", arg);
-        }
-        arguments->path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (arguments->path == NULL) {
-            argp_error(state, "no CHECKPOINT is given");
-        }
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_one_argument(key, arg, state, "CHECKPOINT", &arguments->path);
     }
 }
 

@@ -46,22 +46,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_LATEST:
         arguments->latest = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one DIR at a time: \"%s\"", arg);
-        }
-        arguments->dir = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (arguments->dir == NULL) {
-            argp_error(state, "no DIR is given");
-        } else if (arguments->json && arguments->latest) {
+        if (arguments->json && arguments->latest) {
             argp_error(state, "--latest prints a path, not JSON");
         }
-        return 0;
+        break;
     default:
-        return ARGP_ERR_UNKNOWN;
+        break;
     }
+    return command_one_argument(key, arg, state, "DIR", &arguments->dir);
 }
 
 /* A file of the folder. */

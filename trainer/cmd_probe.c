@@ -25,10 +25,7 @@ static const struct argp_option options[] = {
      0},
     {"samples", OPTION_SAMPLES, "N", 0, "How many of them (default: 1000)", 0},
     {"json", OPTION_JSON, NULL, 0, "Print one JSON object", 0},
-    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0,
-     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
-     "~/.cache/besom)",
-     0},
+    {"cache-dir", OPTION_CACHE_DIR, "DIR", 0, command_cache_dir_help, 0},
     {0},
 };
 

@@ -25,6 +25,29 @@ int command_fail(const struct err *err) {
     }
 }
 
+error_t command_one_argument(int key, char *arg, struct argp_state *state, const char *what,
+                             const char **out) {
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_error(state, "one %s at a time: \"%s\"", what, arg);
+        }
+        *out = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (*out == NULL) {
+            argp_error(state, "no %s is given", what);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const char command_cache_dir_help[] =
+    "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
+    "~/.cache/besom)";
+
 char *command_cache_dir(const char *given) {
     const char *besom = getenv("BESOM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");

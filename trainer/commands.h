@@ -5,6 +5,7 @@
 #ifndef TRAINER_COMMANDS_H
 #define TRAINER_COMMANDS_H
 
+#include <argp.h>
 #include <stdio.h>
 
 struct config;
@@ -31,6 +32,14 @@ int cmd_export(int argc, char **argv);
 
 /* Prints "besom-trainer: <message>" on stderr and returns the status that fits the error. */
 int command_fail(const struct err *err);
+
+/* What an argp parser returns for keys that are not its own, of a command with exactly one argument, called
+ * `what` in messages and put into `out`. */
+error_t command_one_argument(int key, char *arg, struct argp_state *state, const char *what,
+                             const char **out);
+
+/* The help text of --cache-dir. */
+extern const char command_cache_dir_help[];
 
 /* `given`, or $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom, ~/.cache/besom, whichever is first; freed by
  * the caller. */
