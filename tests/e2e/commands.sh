@@ -10,7 +10,7 @@ done
 expect 2 "$besom" init --out elsewhere # it writes no results
 expect 0 "$besom" --help
 expect 0 "$besom" --version
-for command in train eval inspect list export check; do
+for command in train eval inspect list export probe check; do
   expect 0 "$trainer" "$command" --help
 done
 
