@@ -180,7 +180,7 @@ static int train_batch(struct training *t, struct err *err) {
     net_train(t->net, &targets, n, config->seed, epoch, (uint32_t)t->at.step, &stats);
     if (!isfinite(stats.loss_sum)) {
         return err_set(err, ERR_DIVERGED, "the loss of epoch %u, batch %d is %g", epoch,
-                       t->at.step + 1, stats.loss_sum / n);
+                       t->at.step + 1, fabs(stats.loss_sum / n)); // no -nan
     }
     t->sums.grad_norm_sum += training_finish_gradient(t);
     optim_step(&t->optim, net_params(t->net), net_grads(t->net), lr_of(t, t->at.step));
@@ -269,7 +269,7 @@ static int check_finite(const struct training *t, const struct net_stats *stats,
         return ERR_OK;
     }
     return err_set(err, ERR_DIVERGED, "the loss of the %s images after epoch %d is %g", images,
-                   t->at.epoch + 1, stats_loss(stats));
+                   t->at.epoch + 1, fabs(stats_loss(stats))); // no -nan
 }
 
 static int run_epoch(struct training *t, struct err *err) {
