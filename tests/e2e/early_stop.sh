@@ -28,14 +28,7 @@ kills=0
 rows=1
 while kill -0 "$runner" 2>/dev/null && [ "$kills" -lt 5 ]; do
   wait_for 60 eval "has_rows cut $rows || ! kill -0 $runner 2>/dev/null"
-  for pid in $(alive); do
-    case "$(cat "/proc/$pid/comm" 2>/dev/null)" in
-    besom-trainer)
-      kill -9 "$pid" && kills=$((kills + 1))
-      break
-      ;;
-    esac
-  done
+  kill_a_trainer
   rows=$((rows + 3))
 done
 wait "$runner" || {

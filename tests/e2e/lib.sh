@@ -48,6 +48,16 @@ said() {
   }
 }
 
+# Kills one of the trainers that run, if there is one, and counts it in `kills`.
+kill_a_trainer() {
+  for pid in $(alive); do
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = besom-trainer ]; then
+      kill -9 "$pid" && kills=$((kills + 1))
+      return
+    fi
+  done
+}
+
 sql() { # DIR QUERY
   sqlite3 -batch "$1/results.db" "$2" || fail "sqlite3: $2"
 }

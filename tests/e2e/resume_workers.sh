@@ -17,14 +17,7 @@ while kill -0 "$runner" 2>/dev/null && [ "$kills" -lt 6 ]; do
     kill -0 "$runner" 2>/dev/null || break
     sleep 0.02
   done
-  for pid in $(alive); do
-    case "$(cat "/proc/$pid/comm" 2>/dev/null)" in
-    besom-trainer)
-      kill -9 "$pid" && kills=$((kills + 1))
-      break
-      ;;
-    esac
-  done
+  kill_a_trainer
   rows=$((rows + 3))
 done
 wait "$runner" || {

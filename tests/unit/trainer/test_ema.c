@@ -63,24 +63,8 @@ static const char plain[] = NET, averaged[] = NET ", \"ema\": 0.75";
 
 static void interrupted_at_any_batch_the_average_goes_on_as_it_was(void **state) {
     (void)state;
-    struct run whole = train(averaged, "whole", 0);
-    assert_int_equal(whole.result, TRAIN_DONE);
-    char *expected = records_of(whole.out);
-    assert_true(whole.asked >= 12);
-    for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
-        char dir[32];
-        (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
-        train_to(TRAIN_SAVED, averaged, dir, stop_at);
-        struct run rest = train(averaged, dir, 0);
-        assert_int_equal(rest.result, TRAIN_DONE);
-        char *records = records_of(rest.out);
-        assert_string_equal(records, expected);
-        assert_same_file("whole", dir, "cp-0003.safetensors");
-        free(records);
-        free(rest.out);
-    }
-    free(expected);
-    free(whole.out);
+    check_interruptions(averaged, "cp-0003.safetensors",
+                        12); // 3 epochs of 3 batches and an evaluation
 }
 
 static double metric_of(const char *out, int epoch, const char *name) {

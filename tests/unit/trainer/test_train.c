@@ -22,37 +22,14 @@ static const char normed[] =
     "{\"type\": \"dense\", \"units\": 10}]}, \"loss\": {\"label_smoothing\": 0.1}, "
     "\"batch_size\": 33, \"epochs\": 3";
 
-static void check_interruptions(const char *keys, long least) {
-    struct run whole = train(keys, "whole", 0);
-    assert_int_equal(whole.rc, ERR_OK);
-    assert_int_equal(whole.result, TRAIN_DONE);
-    char *expected = records_of(whole.out);
-    assert_true(whole.asked >= least);
-    for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
-        char dir[32];
-        (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
-        train_to(TRAIN_SAVED, keys, dir, stop_at);
-        struct run rest = train(keys, dir, 0);
-        assert_int_equal(rest.rc, ERR_OK);
-        assert_int_equal(rest.result, TRAIN_DONE);
-        char *records = records_of(rest.out);
-        assert_string_equal(records, expected);
-        assert_same_file("whole", dir, last);
-        free(records);
-        free(rest.out);
-    }
-    free(expected);
-    free(whole.out);
-}
-
 static void interrupted_at_any_batch_it_ends_as_if_it_had_not_been(void **state) {
     (void)state;
-    check_interruptions(small, 12); // 3 epochs of 3 batches and an evaluation
+    check_interruptions(small, last, 12); // 3 epochs of 3 batches and an evaluation
 }
 
 static void interrupted_with_running_statistics_it_ends_as_if_it_had_not_been(void **state) {
     (void)state;
-    check_interruptions(normed, 18); // 3 epochs of 4 batches and an evaluation of 2
+    check_interruptions(normed, last, 18); // 3 epochs of 4 batches and an evaluation of 2
 }
 
 static void a_batch_that_cannot_be_normalized_is_refused(void **state) {

@@ -13,26 +13,8 @@ static const char all_on[] =
 
 static void interrupted_at_any_batch_it_goes_on_with_the_same_images(void **state) {
     (void)state;
-    struct run whole = train(all_on, "whole", 0);
-    assert_int_equal(whole.rc, ERR_OK);
-    assert_int_equal(whole.result, TRAIN_DONE);
-    char *expected = records_of(whole.out);
-    assert_true(whole.asked >= 12); // 3 epochs of 3 batches and an evaluation
-    for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
-        char dir[32];
-        (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
-        train_to(TRAIN_SAVED, all_on, dir, stop_at);
-        struct run rest = train(all_on, dir, 0);
-        assert_int_equal(rest.rc, ERR_OK);
-        assert_int_equal(rest.result, TRAIN_DONE);
-        char *records = records_of(rest.out);
-        assert_string_equal(records, expected);
-        assert_same_file("whole", dir, "cp-0003.safetensors");
-        free(records);
-        free(rest.out);
-    }
-    free(expected);
-    free(whole.out);
+    check_interruptions(all_on, "cp-0003.safetensors",
+                        12); // 3 epochs of 3 batches and an evaluation
 }
 
 /* Training images mirrored by the config, beside training images that are mirrored. */

@@ -236,6 +236,31 @@ static inline char *records_of(const char *out) {
     return buf_detach(&records);
 }
 
+/* Interrupted before any of its batches, of which there are `least` or more, evaluations counted, a training ends
+ * with the records and the checkpoint `last` of one that was not. */
+static inline void check_interruptions(const char *keys, const char *last, long least) {
+    struct run whole = train(keys, "whole", 0);
+    assert_int_equal(whole.rc, ERR_OK);
+    assert_int_equal(whole.result, TRAIN_DONE);
+    char *expected = records_of(whole.out);
+    assert_true(whole.asked >= least);
+    for (long stop_at = 1; stop_at <= whole.asked; stop_at++) {
+        char dir[32];
+        (void)snprintf(dir, sizeof dir, "stop%ld", stop_at);
+        train_to(TRAIN_SAVED, keys, dir, stop_at);
+        struct run rest = train(keys, dir, 0);
+        assert_int_equal(rest.rc, ERR_OK);
+        assert_int_equal(rest.result, TRAIN_DONE);
+        char *records = records_of(rest.out);
+        assert_string_equal(records, expected);
+        assert_same_file("whole", dir, last);
+        free(records);
+        free(rest.out);
+    }
+    free(expected);
+    free(whole.out);
+}
+
 /* A test with a folder. */
 #define TRAIN_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
