@@ -533,26 +533,33 @@ static void ignored_signals_stay_ignored(void **state) {
     assert_int_equal(f->last_status, TRIAL_COMPLETE);
 }
 
-/* A child of ours continues us half a second after we were stopped. */
+/* Stops `runner` for a second, once the trainer's first tick is written. */
+static void stop_for_a_second(pid_t runner) {
+    struct stat ticks = {0};
+    for (int i = 0; i < 3000 && (stat("ticks", &ticks) != 0 || ticks.st_size == 0); i++) {
+        (void)usleep(10000);
+    }
+    (void)kill(runner, SIGTSTP);
+    (void)usleep(1000000);
+    (void)kill(runner, SIGCONT);
+}
+
 static void a_stopped_run_stops_its_workers_and_the_pause_is_no_time(void **state) {
     struct fixture *f = *state;
     write_trainer("echo '{\"epoch\": 1, \"val_accuracy\": 0.5}'\n"
-                  "for i in 1 2 3 4 5 6 7 8 9 10; do date +%s%N >>ticks; sleep 0.05; done\n"
+                  "for i in $(seq 30); do date +%s%N >>ticks; sleep 0.05; done\n"
                   "echo '{\"epoch\": 2, \"val_accuracy\": 0.5}'");
     pid_t runner = getpid(), helper = fork();
     assert_true(helper >= 0);
     if (helper == 0) {
-        (void)usleep(200000);
-        (void)kill(runner, SIGTSTP);
-        (void)usleep(1000000);
-        (void)kill(runner, SIGCONT);
+        stop_for_a_second(runner);
         _exit(0);
     }
     uint64_t start = uv_hrtime();
     run(f, one, 1, "never");
     double took = (double)(uv_hrtime() - start) * 1e-9;
     (void)waitpid(helper, NULL, 0);
-    assert_true(took > 1.2);
+    assert_true(took > 2.5); // 30 ticks and the pause
     assert_true(f->result.seconds < took - 0.7);
     // the longest gap between two ticks is the pause
     assert_int_equal(system("awk 'NR > 1 && $1 - last > max {max = $1 - last} {last = $1}"
