@@ -256,7 +256,10 @@ static int probe_one(struct buf *out, const struct arguments *arguments, const c
                                           .cache_dir = cache};
         struct err err;
         if (probe_take(&probe, &config, &how, &err) != ERR_OK) {
-            status = path == NULL || err_wrap(&err, "%s", path) != ERR_OK ? command_fail(&err) : 0;
+            if (path != NULL) {
+                (void)err_wrap(&err, "%s", path);
+            }
+            status = command_fail(&err);
         } else if (arguments->json) {
             put_json(out, path, &config, &probe, unit_normal);
         } else {
