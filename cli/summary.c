@@ -77,6 +77,9 @@ static void print_size(const struct summary *summary, const struct sweep *sweep,
     if (plan->excluded > 0) {
         fprintf(out, " - %lld excluded", (long long)plan->excluded);
     }
+    if (plan->merged > 0) {
+        fprintf(out, " - %lld the same as others", (long long)plan->merged);
+    }
     fprintf(out, "%s%lld trial%s", sweep->axis_count > 0 || sweep->replicates > 1 ? " = " : "",
             (long long)plan->total, plan->total == 1 ? "" : "s");
     if (summary->epochs_max > 0 && summary->epochs_min == summary->epochs_max) {

@@ -109,7 +109,9 @@ struct store_planned {
     int64_t trial;
     enum store_plan plan;
     int epochs_done;
-    bool repeated; // this plan has the trial already, by another point: it is not to be run twice
+    bool
+        repeated; // this plan has the trial already, by another point, whose config and epochs count: it
+                  // is not to be run twice, and `plan` says nothing
 };
 
 /* Makes the trial if its key is new, and puts it into the sweep.  A trial that another sweep made

@@ -419,9 +419,11 @@ static int put_point(struct store *store, int64_t sweep_id, const struct store_p
         return rc;
     }
     bool fresh = known.id == 0, repeated = false;
-    rc = fresh ? add_trial(store, sweep_id, point, &known.id, err)
-               : replan(store, point, &known, &plan, err);
+    rc = fresh ? add_trial(store, sweep_id, point, &known.id, err) : ERR_OK;
     rc = rc == ERR_OK ? mark_planned(store, known.id, &repeated, err) : rc;
+    if (rc == ERR_OK && !fresh && !repeated) { // the first point of a plan says how a trial is run
+        rc = replan(store, point, &known, &plan, err);
+    }
     if (rc == ERR_OK && !repeated) {
         rc = put_member(store, sweep_id, known.id, point, err);
         rc = rc == ERR_OK && !fresh ? share_metrics(store, sweep_id, known.id, err) : rc;

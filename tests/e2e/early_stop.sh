@@ -21,6 +21,18 @@ said '^  stopped .*patience$' out
 expect 0 "$besom" status stop --json --out whole
 python3 -c 'import json; assert {t["stopped"] for t in json.load(open("out"))} == {"patience"}' || fail 'status --json'
 
+# Another patience is no other trial: of an axis over it the first value counts, and what is done stays done.
+cat >axis.json <<'J'
+{"name": "axis", "config": {"dataset": {"name": "fashion-mnist", "train": 200, "test": 100}, "model": "logistic",
+ "epochs": 3}, "grid": {"stop.patience": [0, 1], "l2": [0, 0.01]}}
+J
+expect 0 "$besom" run axis.json -j 2 --out axis
+said ' - 2 the same as others = 2 trials of 3 epochs$' err
+equal "$(sql axis "SELECT group_concat(json_extract(config, '$.stop.patience') || label, ',') FROM trials ORDER BY label")" \
+  '0patience=0 l2=0,0patience=0 l2=0.01' 'the first counts'
+expect 0 "$besom" plan axis.json --out axis
+said '^2 done, 0 new$\|^2 done$' out
+
 # Killed again and again, it ends with the same.
 "$besom" run stop.json -j 2 --out cut >log 2>&1 </dev/null &
 runner=$!

@@ -45,13 +45,13 @@ static void a_first_run_says_what_is_multiplied(void **state) {
     (void)state;
     const struct sweep sweep = {
         .name = "s", .description = "about this", .axes = axes, .axis_count = 3, .replicates = 2};
-    struct plan plan = {.excluded = 1};
+    struct plan plan = {.excluded = 1, .merged = 4};
     struct summary summary = {0};
-    add(&summary, &plan, PLAN_NEW, 0, 3, 29);
+    add(&summary, &plan, PLAN_NEW, 0, 3, 25);
     expect(&summary, &sweep, &plan,
            "sweep s: 5 optimizers x 1 init x 3 values of dataset.train x 2 replicates - 1 excluded "
-           "= 29 trials of 3 epochs\nabout this\n");
-    assert_int_equal(summary.epochs_left, 87);
+           "- 4 the same as others = 25 trials of 3 epochs\nabout this\n");
+    assert_int_equal(summary.epochs_left, 75);
 }
 
 static void resuming_says_what_it_goes_on_with(void **state) {

@@ -243,6 +243,24 @@ static void two_points_of_one_key_are_one_trial(void **state) {
     expect_shell(f, "SELECT trial, label FROM trials;", "1|adam\n");
 }
 
+/* Two points that differ in their epochs alone: planned again, nothing has changed. */
+static void of_two_points_of_one_key_the_first_says_how_it_is_run(void **state) {
+    struct fixture *f = *state;
+    for (int again = 0; again < 2; again++) {
+        int64_t id = sweep(f, "s", "[\"epochs\"]", "val_accuracy", true);
+        expect_plan(point(f, id, "a", "epochs=3", "{\"epochs\":3}", 1, 3), 1,
+                    again ? PLAN_DONE : PLAN_NEW, again ? 3 : 0);
+        assert_true(point(f, id, "a", "epochs=5", "{\"epochs\":5}", 1, 5).repeated);
+        end_plan(f, id);
+        expect_shell(f, "SELECT label, config, epochs FROM trials;",
+                     "epochs=3|{\"epochs\":3,\"key\":\"a\"}|3\n");
+        if (!again) {
+            run_complete(f, 1, 3, THREE);
+        }
+    }
+    expect_shell(f, "SELECT status FROM trials;", "complete\n");
+}
+
 /* ---- sweeps ---- */
 
 static void a_point_that_the_sweep_has_no_more_leaves_but_is_kept(void **state) {
@@ -449,6 +467,7 @@ int main(void) {
         WITH_STORE(only_failed_trials_can_be_reset),
         WITH_STORE(without_a_number_of_epochs_complete_is_done),
         WITH_STORE(two_points_of_one_key_are_one_trial),
+        WITH_STORE(of_two_points_of_one_key_the_first_says_how_it_is_run),
         WITH_STORE(a_point_that_the_sweep_has_no_more_leaves_but_is_kept),
         WITH_STORE(a_shared_trial_counts_in_both_sweeps),
         WITH_STORE(sweeps_whose_views_would_be_one_are_refused),
