@@ -64,7 +64,9 @@ static void print_size(const struct summary *summary, const struct sweep *sweep,
     for (int a = 0; a < sweep->axis_count; a++) {
         const struct sweep_axis *axis = &sweep->axes[a];
         const char *join = a > 0 ? " x " : "";
-        if (strchr(axis->path, '.') != NULL) {
+        size_t len = strlen(axis->path);
+        bool has_s = len > 0 && axis->path[len - 1] == 's'; // "epochs", "loss"
+        if (strchr(axis->path, '.') != NULL || has_s) {
             fprintf(out, "%s%d value%s of %s", join, axis->count, axis->count == 1 ? "" : "s",
                     axis->path);
         } else {

@@ -54,6 +54,18 @@ static void a_first_run_says_what_is_multiplied(void **state) {
     assert_int_equal(summary.epochs_left, 75);
 }
 
+static void a_name_that_ends_in_s_gets_no_other(void **state) {
+    (void)state;
+    struct sweep_axis loss[] = {axes[0]};
+    char path[] = "loss";
+    loss[0].path = path;
+    const struct sweep sweep = {.name = "s", .axes = loss, .axis_count = 1, .replicates = 1};
+    struct plan plan = {0};
+    struct summary summary = {0};
+    add(&summary, &plan, PLAN_NEW, 0, 3, 5);
+    expect(&summary, &sweep, &plan, "sweep s: 5 values of loss = 5 trials of 3 epochs\n");
+}
+
 static void resuming_says_what_it_goes_on_with(void **state) {
     (void)state;
     const struct sweep sweep = {.name = "s", .axes = axes, .axis_count = 1, .replicates = 1};
@@ -122,6 +134,7 @@ static void the_next_commands_can_be_pasted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_first_run_says_what_is_multiplied),
+        cmocka_unit_test(a_name_that_ends_in_s_gets_no_other),
         cmocka_unit_test(resuming_says_what_it_goes_on_with),
         cmocka_unit_test(a_sweep_of_one_point_has_nothing_to_multiply),
         cmocka_unit_test(the_next_commands_can_be_pasted),
