@@ -1,7 +1,7 @@
 #!/bin/sh
 # Power cuts at random moments of a sweep.  Its folder is on an ext4 image of its own, which is shut down
 # without flushing its journal, again and again.  After each cut
-#   - every epoch that `besom run --json` had shown is in the database, with the same values,
+#   - every epoch that `besom run --json` had shown before it is in the database, with the same values,
 #   - the database is whole,
 # and in the end metrics and checkpoints equal those of an undisturbed run, bit for bit.
 #
@@ -37,10 +37,10 @@ pull_out() {
 }
 plug_in || skip 'no loop mounts here'
 
-# Every epoch shown, as in the database: trial, epoch, value.
+# Every epoch shown, read from stdin, as in the database: trial, epoch, value.
 shown() {
   # A line that was cut short was not shown.
-  sed -n '/}$/s/.*"event": "epoch".*"trial": \([0-9]*\),.*"epoch": \([0-9]*\),.*"val_accuracy": \([-0-9.e]*\).*/\1|\2|\3/p' "$1"
+  sed -n '/}$/s/.*"event": "epoch".*"trial": \([0-9]*\),.*"epoch": \([0-9]*\),.*"val_accuracy": \([-0-9.e]*\).*/\1|\2|\3/p'
 }
 
 # Three times as many: enough for a dozen cuts also where nothing else runs.
@@ -54,7 +54,7 @@ while [ "$cuts" -lt "${BESOM_CUTS:-12}" ]; do
   runner=$!
   [ "$cuts" -gt 0 ] || wait_for 20 has_rows "$cut/out" 1 # the first time takes longer to begin
   sleep "0.$(printf %03d $((100 + $(od -An -N2 -tu2 /dev/urandom) % 300)))"
-  "$shutdown_fs" "$cut" || skip 'this file system cannot be shut down'
+  before=$("$shutdown_fs" "$cut" lines) || skip 'this file system cannot be shut down'
   wait "$runner"
   status=$?
   [ "$status" = 74 ] || [ "$status" = 0 ] || {
@@ -62,7 +62,7 @@ while [ "$cuts" -lt "${BESOM_CUTS:-12}" ]; do
     fail "status $status after a power cut"
   }
   no_worker_left
-  shown lines >>all
+  head -c "$before" lines | shown >>all
   pull_out
   plug_in || fail 'the image does not mount any more'
   [ "$status" = 0 ] && break
