@@ -32,6 +32,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -327,3 +328,29 @@ def kill_all(folder):
                 pass
         return not left
     wait_for(kill_once, 10)
+
+
+# ---- what was shown ----
+
+
+def shown(lines):
+    """(trial, epoch, metric, value's bits) of every epoch in the output of `besom run --json`, given as bytes.  A last
+    line that was cut short was not shown."""
+    found = set()
+    for line in lines.split(b"\n")[:-1]:
+        event = json.loads(line)
+        if event["event"] == "epoch":
+            found |= {(event["trial"], event["epoch"], metric, _bits(value))
+                      for metric, value in event["metrics"].items()}
+    return found
+
+
+def stored(out):
+    """The same of results.db."""
+    return {(trial, epoch, metric, bits & 0xFFFFFFFFFFFFFFFF) for trial, epoch, metric, bits in query(
+        out, "SELECT v.trial, v.epoch, m.name, v.bits FROM value v JOIN metric m ON m.id = v.metric")}
+
+
+def _bits(value):
+    """Of a number as besom prints it, where what JSON cannot say is a string."""
+    return int.from_bytes(struct.pack(">d", float(value)), "big")
