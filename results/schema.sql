@@ -82,6 +82,11 @@ CREATE TABLE attempt (
     exit_status INTEGER,
     signal      INTEGER,
     log_tail    TEXT,
+    class       TEXT,    -- of the failure: which rule for retries holds
+    program     TEXT,    -- what the start event told of the trainer's program
+    peak_mb     REAL,    -- the most memory that it was seen to use, in 10^6 bytes
+    seconds     REAL,    -- that it ran, without the time that it was held up
+    barren      INTEGER, -- attempts in a row that got nowhere; while it runs, those before it
     PRIMARY KEY (trial, attempt)
 ) STRICT;
 CREATE INDEX attempt_open ON attempt (trial) WHERE ended_at IS NULL;

@@ -30,7 +30,7 @@ struct err;
 struct store;
 struct wire_record;
 
-enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 2 };
+enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 3 };
 enum store_mode { STORE_READ, STORE_WRITE };
 
 /* Opens DIR/results.db; STORE_WRITE makes it, with its schema, in a DIR that exists.  A file that is refused
@@ -145,8 +145,9 @@ int store_preview_point(struct store *store, const struct store_point *point,
  * and the sweep's view; what they measured is kept, and is theirs again when they come back. */
 int store_end_plan(struct store *store, int64_t sweep_id, struct err *err);
 
-/* Closes what a killed runner left open: attempts without an end get the reason "runner died", running
- * trials become paused.  `count` receives how many. */
+/* Closes what a killed runner left open: attempts without an end get the reason "runner died" and the class
+ * "lost", and ran until their last epoch, as far as can be known; running trials become paused.  `count`
+ * receives how many. */
 int store_recover(struct store *store, int *count, struct err *err);
 
 /* A failed trial becomes pending again, for --retry-failed.  ERR_NOT_FOUND when it is not failed. */
@@ -160,6 +161,8 @@ struct store_job {
     int replicate, attempts; // attempts so far
     int64_t epochs;          // 0: not known
     int epochs_done;
+    int barren;   // of them, the last ones in a row that got nowhere; 0 once it was reset
+    double ran_s; // seconds that all of them ran
     char key[HASH_HEX_LEN + 1];
     char *label, *config;
 };
@@ -171,9 +174,9 @@ void store_job_release(struct store_job *job);
  * without such a trial, ERR_RANGE when it had this attempt. */
 int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slot, struct err *err);
 
-/* The trainer's start event: kept with the attempt. */
+/* The trainer's start event: kept with the attempt.  Texts may be NULL. */
 int store_put_start(struct store *store, int64_t trial, int attempt, int from_epoch,
-                    const char *numerics, struct err *err);
+                    const char *numerics, const char *program, struct err *err);
 
 enum store_epoch_result {
     STORE_ADDED,      // new
@@ -239,6 +242,10 @@ struct store_end {
     int exit_status;      // -1: none
     int signal;           // 0: none
     const char *log_tail; // may be NULL
+    const char *class;    // "signal", "memory", ...: which rule for retries holds; NULL: no failure
+    double peak_mb;       // the most memory that it used, 10^6 bytes; 0: not known
+    double seconds;       // that it ran
+    int barren;           // attempts in a row, this one included, that got nowhere
 };
 /* ERR_NOT_FOUND when the attempt was not begun. */
 int store_end_attempt(struct store *store, int64_t trial, int attempt, const struct store_end *end,

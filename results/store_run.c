@@ -17,6 +17,8 @@ static void read_job(sqlite3_stmt *stmt, int64_t trial, struct store_job *job) {
                               .attempts = sqlite3_column_int(stmt, 2),
                               .epochs = sqlite3_column_int64(stmt, 3),
                               .epochs_done = sqlite3_column_int(stmt, 4),
+                              .barren = sqlite3_column_int(stmt, 8),
+                              .ran_s = sqlite3_column_double(stmt, 9),
                               .label = mem_strdup((const char *)sqlite3_column_text(stmt, 6)),
                               .config = mem_strdup((const char *)sqlite3_column_text(stmt, 7))};
     const char *key = (const char *)sqlite3_column_text(stmt, 5);
@@ -86,9 +88,23 @@ static int set_running(struct store *store, int64_t trial, int attempt, struct e
 
 /* ---- attempts ---- */
 
+static int get_barren(struct store *store, int64_t trial, int *barren, struct err *err) {
+    sqlite3_stmt *stmt = store_stmt(store, STMT_TRIAL_BARREN, err);
+    if (stmt == NULL) {
+        return err->code;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, trial);
+    int rc = store_step(store, stmt, err);
+    *barren = rc > 0 ? sqlite3_column_int(stmt, 0) : 0;
+    store_done(stmt);
+    return rc < 0 ? rc : ERR_OK;
+}
+
 int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slot,
                         struct err *err) {
+    int barren = 0;
     int rc = store_check_writing(store, err);
+    rc = rc == ERR_OK ? get_barren(store, trial, &barren, err) : rc; // before it is running
     // The trial first: without it the attempt would break a foreign key, which reads worse.
     rc = rc == ERR_OK ? set_running(store, trial, attempt, err) : rc;
     sqlite3_stmt *stmt = rc == ERR_OK ? store_stmt(store, STMT_ATTEMPT_ADD, err) : NULL;
@@ -99,6 +115,7 @@ int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slo
     (void)sqlite3_bind_int(stmt, 2, attempt);
     (void)sqlite3_bind_int(stmt, 3, slot);
     (void)sqlite3_bind_double(stmt, 4, store_now());
+    (void)sqlite3_bind_int(stmt, 5, barren);
     rc = store_run(store, stmt, err);
     if (rc == ERR_OK && sqlite3_changes(store->db) == 0) {
         rc = err_set(err, ERR_RANGE, "trial %lld has an attempt %d already", (long long)trial,
@@ -108,7 +125,7 @@ int store_begin_attempt(struct store *store, int64_t trial, int attempt, int slo
 }
 
 int store_put_start(struct store *store, int64_t trial, int attempt, int from_epoch,
-                    const char *numerics, struct err *err) {
+                    const char *numerics, const char *program, struct err *err) {
     int rc = store_check_writing(store, err);
     sqlite3_stmt *stmt = rc == ERR_OK ? store_stmt(store, STMT_ATTEMPT_START, err) : NULL;
     if (stmt == NULL) {
@@ -118,6 +135,7 @@ int store_put_start(struct store *store, int64_t trial, int attempt, int from_ep
     (void)sqlite3_bind_int(stmt, 2, attempt);
     (void)sqlite3_bind_int(stmt, 3, from_epoch);
     store_bind_text(stmt, 4, numerics);
+    store_bind_text(stmt, 5, program);
     return run_on_trial(store, stmt, trial, "no such attempt", err);
 }
 
@@ -129,6 +147,11 @@ static void bind_end(sqlite3_stmt *stmt, const struct store_end *end) {
                                 : sqlite3_bind_int(stmt, 6, end->exit_status));
     (void)(end->signal == 0 ? sqlite3_bind_null(stmt, 7) : sqlite3_bind_int(stmt, 7, end->signal));
     store_bind_text(stmt, 8, end->log_tail);
+    store_bind_text(stmt, 9, end->class);
+    (void)(end->peak_mb > 0.0 ? sqlite3_bind_double(stmt, 10, end->peak_mb)
+                              : sqlite3_bind_null(stmt, 10));
+    (void)sqlite3_bind_double(stmt, 11, end->seconds);
+    (void)sqlite3_bind_int(stmt, 12, end->barren);
 }
 
 int store_end_attempt(struct store *store, int64_t trial, int attempt, const struct store_end *end,

@@ -30,15 +30,13 @@ static const struct added_column {
     int version; // that has it first
     const char *table, *name, *type;
 } added_columns[] = {
-    {2, "trial", "stopped", "TEXT"},
-    {2, "layer", "position", "INTEGER"},
-    {2, "layer", "histogram_low", "REAL"},
-    {2, "layer", "histogram_high", "REAL"},
-    {2, "layer", "gradient_mean", "REAL"},
-    {2, "layer", "gradient_std", "REAL"},
-    {2, "layer", "gradient_histogram", "TEXT"},
-    {2, "layer", "gradient_low", "REAL"},
-    {2, "layer", "gradient_high", "REAL"},
+    {2, "trial", "stopped", "TEXT"},        {3, "attempt", "class", "TEXT"},
+    {3, "attempt", "program", "TEXT"},      {3, "attempt", "peak_mb", "REAL"},
+    {3, "attempt", "seconds", "REAL"},      {3, "attempt", "barren", "INTEGER"},
+    {2, "layer", "position", "INTEGER"},    {2, "layer", "histogram_low", "REAL"},
+    {2, "layer", "histogram_high", "REAL"}, {2, "layer", "gradient_mean", "REAL"},
+    {2, "layer", "gradient_std", "REAL"},   {2, "layer", "gradient_histogram", "TEXT"},
+    {2, "layer", "gradient_low", "REAL"},   {2, "layer", "gradient_high", "REAL"},
     {2, "layer", "update_ratio", "REAL"},
 };
 enum { ADDED_COUNT = sizeof added_columns / sizeof *added_columns };

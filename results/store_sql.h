@@ -13,6 +13,12 @@
 #define STORE_LAYER_VALUES                                                                         \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
 
+/* How often in a row the trial t got nowhere.  A trial that is to be begun anew (new, extended, or failed and
+ * reset) is pending; one between two attempts is paused.  NULL is 0. */
+#define STORE_BARREN                                                                               \
+    "(SELECT a.barren FROM attempt a WHERE a.trial = t.id AND t.status <> 'pending'"               \
+    " ORDER BY a.attempt DESC LIMIT 1)"
+
 #define STORE_STMT_MAP(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -53,26 +59,32 @@
     X(TRIAL_RESET, "UPDATE trial SET status = 'pending' WHERE id = ?1 AND status = 'failed'")      \
     X(TRIAL_JOB,                                                                                   \
       "SELECT t.seed, m.replicate, t.attempts, t.epochs, t.epochs_done, t.key, m.label,"           \
-      " t.config FROM trial t JOIN member m ON m.trial = t.id AND m.sweep = ?2"                    \
+      " t.config, " STORE_BARREN ", (SELECT total(a.seconds) FROM attempt a WHERE a.trial = t.id)" \
+      " FROM trial t JOIN member m ON m.trial = t.id AND m.sweep = ?2"                             \
       " WHERE t.id = ?1")                                                                          \
     X(TRIAL_EPOCHS, "SELECT epochs_done FROM trial WHERE id = ?1")                                 \
     X(TRIAL_SET_EPOCHS, "UPDATE trial SET epochs_done = ?2 WHERE id = ?1")                         \
+    X(TRIAL_BARREN, "SELECT " STORE_BARREN " FROM trial t WHERE t.id = ?1")                        \
     X(TRIAL_BEGIN, "UPDATE trial SET status = 'running', stopped = NULL,"                          \
                    " attempts = max(attempts, ?2) WHERE id = ?1")                                  \
     X(TRIAL_END, "UPDATE trial SET status = ?2, stopped = ?3 WHERE id = ?1")                       \
     X(TRIAL_RECOVER, "UPDATE trial SET status = 'paused' WHERE status = 'running'")                \
     X(ATTEMPT_LAST, "SELECT ended_at IS NOT NULL AND reason IS NULL FROM attempt WHERE trial = ?1" \
                     " ORDER BY attempt DESC LIMIT 1")                                              \
-    X(ATTEMPT_ADD,                                                                                 \
-      "INSERT INTO attempt (trial, attempt, slot, started_at) VALUES (?1, ?2, ?3, ?4)"             \
-      " ON CONFLICT DO NOTHING")                                                                   \
-    X(ATTEMPT_START, "UPDATE attempt SET from_epoch = ?3, numerics = ?4"                           \
+    X(ATTEMPT_ADD, "INSERT INTO attempt (trial, attempt, slot, started_at, barren)"                \
+                   " VALUES (?1, ?2, ?3, ?4, ?5)"                                                  \
+                   " ON CONFLICT DO NOTHING")                                                      \
+    X(ATTEMPT_START, "UPDATE attempt SET from_epoch = ?3, numerics = ?4, program = ?5"             \
                      " WHERE trial = ?1 AND attempt = ?2")                                         \
     X(ATTEMPT_END,                                                                                 \
       "UPDATE attempt SET ended_at = ?3, reason = ?4, message = ?5, exit_status = ?6,"             \
-      " signal = ?7, log_tail = ?8 WHERE trial = ?1 AND attempt = ?2")                             \
-    X(ATTEMPT_RECOVER, "UPDATE attempt SET reason = 'runner died', ended_at = ?1"                  \
-                       " WHERE ended_at IS NULL")                                                  \
+      " signal = ?7, log_tail = ?8, class = ?9, peak_mb = ?10, seconds = ?11, barren = ?12"        \
+      " WHERE trial = ?1 AND attempt = ?2")                                                        \
+    X(ATTEMPT_RECOVER,                                                                             \
+      "UPDATE attempt SET reason = 'runner died', class = 'lost', ended_at = ?1,"                  \
+      " seconds = max(0.0, coalesce((SELECT max(e.at) FROM epoch e WHERE e.trial = attempt.trial"  \
+      " AND e.attempt = attempt.attempt), started_at) - started_at)"                               \
+      " WHERE ended_at IS NULL")                                                                   \
     X(EPOCH_ADD, "INSERT INTO epoch (trial, epoch, attempt, seconds, samples_per_second, at)"      \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                        \
     X(EPOCH_FIND, "SELECT 1 FROM epoch WHERE trial = ?1 AND epoch = ?2")                           \

@@ -95,7 +95,7 @@ JOIN sweep s ON s.id = t.sweep;
 
 CREATE VIEW failures AS
 SELECT s.name AS sweep, a.trial AS trial, a.attempt AS attempt, a.reason AS reason,
-       a.exit_status AS exit_status, a.signal AS signal, a.log_tail AS log_tail
+       a.exit_status AS exit_status, a.signal AS signal, a.log_tail AS log_tail, a.class AS class
 FROM attempt a
 JOIN trial t ON t.id = a.trial
 JOIN sweep s ON s.id = t.sweep

@@ -97,6 +97,7 @@ void ledger_item_free(struct ledger_item *item) {
         break;
     case LEDGER_START:
         free(item->start.numerics);
+        free(item->start.program);
         free(item->start.before);
         break;
     case LEDGER_EPOCH:
@@ -188,9 +189,10 @@ static int apply_start(struct ledger *l, struct ledger_item *item, struct err *e
                  "SELECT numerics FROM attempt WHERE trial = ?1 AND attempt < ?2"
                  " AND numerics IS NOT NULL ORDER BY attempt DESC LIMIT 1",
                  &item->start.before, err);
-    return rc == ERR_OK ? store_put_start(l->store, item->trial, item->attempt,
-                                          item->start.from_epoch, item->start.numerics, err)
-                        : rc;
+    return rc == ERR_OK
+               ? store_put_start(l->store, item->trial, item->attempt, item->start.from_epoch,
+                                 item->start.numerics, item->start.program, err)
+               : rc;
 }
 
 /* Its place in the list of refused attempts, or -1. */

@@ -62,8 +62,8 @@ struct ledger_item {
         } begin;
         struct {
             int from_epoch;
-            char *numerics; // may be NULL
-            char *before;   // out: what the last attempt said that said something; NULL
+            char *numerics, *program; // may be NULL
+            char *before;             // out: what the last attempt said that said something; NULL
         } start;
         struct {
             int epoch;

@@ -35,7 +35,7 @@ static char *plain_text(const struct cJSON *value, size_t max) {
 /* ---- lines ---- */
 
 static void on_start(struct slot *slot, const struct cJSON *event) {
-    enum { NUMERICS_MAX = 1000 };
+    enum { NUMERICS_MAX = 1000, PROGRAM_MAX = 200 };
     int64_t from = 0;
     const struct cJSON *from_epoch = json_get(event, "from_epoch");
     const struct cJSON *promise = json_get(event, "deterministic");
@@ -48,6 +48,7 @@ static void on_start(struct slot *slot, const struct cJSON *event) {
         ledger_item_new(LEDGER_START, slot, slot->trial, slot->attempt.number);
     item->start.from_epoch = (int)from;
     item->start.numerics = plain_text(json_get(event, "numerics"), NUMERICS_MAX);
+    item->start.program = plain_text(json_get(event, "program"), PROGRAM_MAX);
     ledger_push(slot->run->ledger, item);
 }
 

@@ -62,7 +62,7 @@ static void the_writer_sets_what_durability_rests_on(void **state) {
     expect_shell(f,
                  "PRAGMA application_id; PRAGMA user_version; PRAGMA journal_mode;"
                  "PRAGMA integrity_check;",
-                 "1650815853\n2\nwal\nok\n");
+                 "1650815853\n3\nwal\nok\n");
     struct query q;
     static const char *const pragmas[] = {"PRAGMA synchronous", "PRAGMA foreign_keys",
                                           "PRAGMA trusted_schema", "PRAGMA cell_size_check"};
@@ -165,7 +165,7 @@ static void a_database_of_another_application_is_refused(void **state) {
 static void a_database_of_a_newer_version_is_refused(void **state) {
     struct fixture *f = *state;
     fixture_close(f);
-    (void)shell(f, "PRAGMA user_version = 3;");
+    (void)shell(f, "PRAGMA user_version = 4;");
     expect_refused(f, ERR_VERSION, "newer besom");
 }
 

@@ -408,7 +408,7 @@ static void an_attempt_is_begun_once_and_ended_once_begun(void **state) {
     expect_code(f, store_begin_attempt(f->store, 1, 1, 1, &f->err), ERR_RANGE);
     expect_code(f, store_begin_attempt(f->store, 99, 1, 1, &f->err), ERR_NOT_FOUND);
     expect_code(f, store_end_attempt(f->store, 1, 7, &e, &f->err), ERR_NOT_FOUND);
-    expect_code(f, store_put_start(f->store, 1, 7, 0, "x", &f->err), ERR_NOT_FOUND);
+    expect_code(f, store_put_start(f->store, 1, 7, 0, "x", "y", &f->err), ERR_NOT_FOUND);
     store_rollback(f->store);
     expect_shell(f, "SELECT status, attempts FROM trials;", "running|1\n");
 }
@@ -417,9 +417,87 @@ static void the_start_event_is_kept_with_the_attempt(void **state) {
     struct fixture *f = *state;
     one_running_trial(f, 3);
     begin(f);
-    expect_ok(f, store_put_start(f->store, 1, 1, 2, "OpenBLAS 0.3.21 Haswell", &f->err));
+    expect_ok(
+        f, store_put_start(f->store, 1, 1, 2, "OpenBLAS 0.3.21 Haswell", "trainer 1.2", &f->err));
     commit(f);
-    expect_shell(f, "SELECT from_epoch, numerics FROM attempt;", "2|OpenBLAS 0.3.21 Haswell\n");
+    expect_shell(f, "SELECT from_epoch, numerics, program FROM attempt;",
+                 "2|OpenBLAS 0.3.21 Haswell|trainer 1.2\n");
+}
+
+static struct store_job job_of(struct fixture *f, int64_t sweep_id, int64_t trial) {
+    struct store_job job;
+    expect_ok(f, store_get_job(f->store, sweep_id, trial, &job, &f->err));
+    return job;
+}
+
+static void expect_job(struct fixture *f, int64_t sweep_id, int barren, double ran_s) {
+    struct store_job job = job_of(f, sweep_id, 1);
+    assert_int_equal(job.barren, barren);
+    assert_true(job.ran_s == ran_s);
+    store_job_release(&job);
+}
+
+static void how_an_attempt_failed_is_kept(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    const struct store_end e = {.status = TRIAL_PAUSED,
+                                .reason = "signal",
+                                .signal = 9,
+                                .exit_status = -1,
+                                .class = "memory",
+                                .peak_mb = 12.5,
+                                .seconds = 1.5,
+                                .barren = 1};
+    begin(f);
+    expect_ok(f, store_end_attempt(f->store, 1, 1, &e, &f->err));
+    commit(f);
+    expect_shell(f,
+                 "SELECT reason, class FROM failures;"
+                 "SELECT peak_mb, seconds, barren FROM attempt;",
+                 "signal|memory\n12.5|1.5|1\n");
+    attempt(f, 1, 2);
+    end(f, 1, 2, TRIAL_COMPLETE, NULL);
+    expect_shell(f, "SELECT class, peak_mb FROM attempt WHERE attempt = 2;", "NULL|NULL\n");
+}
+
+/* An attempt that the runner did not live to judge hands on the count before it. */
+static void barren_attempts_are_counted_until_the_trial_begins_anew(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3); // sweep 1, attempt 1
+    struct store_end e = {
+        .status = TRIAL_PAUSED, .reason = "exit", .exit_status = 1, .seconds = 2.0, .barren = 1};
+    begin(f);
+    expect_ok(f, store_end_attempt(f->store, 1, 1, &e, &f->err));
+    commit(f);
+    expect_job(f, 1, 1, 2.0);
+
+    int count;
+    attempt(f, 1, 2);
+    begin(f);
+    expect_ok(f, store_recover(f->store, &count, &f->err));
+    commit(f);
+    expect_job(f, 1, 1, 2.0); // it told no epoch: not known how long it ran
+    attempt(f, 1, 3);
+    epoch(f, 1, 3, 1, "val_accuracy 0.5");
+    (void)shell(f, "UPDATE epoch SET at = (SELECT started_at FROM attempt WHERE attempt = 3) + 8;");
+    begin(f);
+    expect_ok(f, store_recover(f->store, &count, &f->err));
+    commit(f);
+    expect_job(f, 1, 1, 10.0); // until its epoch
+
+    attempt(f, 1, 4);
+    e.status = TRIAL_FAILED;
+    e.barren = 2;
+    begin(f);
+    expect_ok(f, store_end_attempt(f->store, 1, 4, &e, &f->err));
+    expect_ok(f, store_reset_failed(f->store, 1, &f->err));
+    commit(f);
+    expect_job(f, 1, 0, 12.0);
+    attempt(f, 1, 5);
+    begin(f);
+    expect_ok(f, store_recover(f->store, &count, &f->err));
+    commit(f);
+    expect_job(f, 1, 0, 12.0); // reset for good
 }
 
 static void what_a_killed_runner_left_open_is_closed(void **state) {
@@ -443,9 +521,9 @@ static void what_a_killed_runner_left_open_is_closed(void **state) {
         assert_int_equal(count, round == 0 ? 2 : 0);
         expect_shell(f,
                      "SELECT trial, status FROM trials;"
-                     "SELECT trial, attempt, reason FROM failures;",
+                     "SELECT trial, attempt, reason, class FROM failures;",
                      "1|complete\n2|paused\n3|paused\n"
-                     "2|1|exit\n2|2|runner died\n3|1|runner died\n");
+                     "2|1|exit|NULL\n2|2|runner died|lost\n3|1|runner died|lost\n");
     }
 }
 
@@ -453,6 +531,8 @@ static void what_a_killed_runner_left_open_is_closed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WITH_STORE(how_an_attempt_failed_is_kept),
+        WITH_STORE(barren_attempts_are_counted_until_the_trial_begins_anew),
         WITH_STORE(points_are_new_once_and_keep_their_trial),
         WITH_STORE(a_complete_trial_is_done),
         WITH_STORE(asking_for_more_epochs_extends),

@@ -1,5 +1,5 @@
-/* Files of version 1: what a writer makes of them, and what a reader sees.  They are built by the sqlite3
- * program from the schema of that version, which is kept beside this file. */
+/* Files of versions 1 and 2: what a writer makes of them, and what a reader sees.  They are built by the
+ * sqlite3 program from the schemas of those versions, which are kept beside this file. */
 #include "results/store.h"
 
 #include "base/buf.h"
@@ -20,11 +20,12 @@
 
 /* The trial of one_running_trial() after its first epoch, as version 1 stored it, and a layer of it. */
 static const char rows_v1[] =
-    "PRAGMA application_id = 1650815853; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;\n"
+    "PRAGMA application_id = 1650815853; PRAGMA journal_mode = WAL;\n"
     "INSERT INTO metric VALUES (1, 'val_accuracy');\n"
     "INSERT INTO sweep VALUES (1, 's', 'sweep_s', 'a test', '{}', '[\"optimizer\"]', '[]',"
     " '[\"t\"]', 'val_accuracy', 1, 'maximize', 1000.0, 1000.0);\n"
-    "INSERT INTO trial VALUES (1, 'a0000000000000000000000000000000', 1, 1,"
+    "INSERT INTO trial (id, key, sweep, seed, config, epochs, epochs_done, attempts, status)"
+    " VALUES (1, 'a0000000000000000000000000000000', 1, 1,"
     " '{\"epochs\":2,\"key\":\"a\"}', 2, 1, 1, 'paused');\n"
     "INSERT INTO member VALUES (1, 1, 1, 1, 'adam', '{\"optimizer\":\"adam\"}', 1);\n"
     "INSERT INTO heading VALUES (1, 'optimizer');\n"
@@ -35,7 +36,8 @@ static const char rows_v1[] =
     "INSERT INTO value VALUES (1, 1, 1, 0, 0.5, 4602678819172646912);\n"
     "INSERT INTO summary VALUES (1, 1, 0.5, 1, 0.5, 1, 0.5, 1);\n"
     "INSERT INTO measured VALUES (1, 1);\n"
-    "INSERT INTO layer VALUES (1, 1, 'dense', 0.25, 1.0, -3.0, 3.0, 0.0, 0.125, '[1,2]');\n"
+    "INSERT INTO layer (trial, epoch, layer, mean, std, min, max, dead, saturated, histogram)"
+    " VALUES (1, 1, 'dense', 0.25, 1.0, -3.0, 3.0, 0.0, 0.125, '[1,2]');\n"
     "CREATE VIEW sweep_s AS SELECT m.trial AS trial, t.status AS status FROM member m"
     " JOIN trial t ON t.id = m.trial WHERE m.sweep = 1 AND m.present;\n";
 
@@ -54,17 +56,22 @@ static struct buf read_file(struct fixture *f, const char *path) {
     return contents;
 }
 
-/* Puts a file of version 1 in the place of the fixture's. */
-static void make_v1(struct fixture *f) {
+/* Puts a file of an older version in the place of the fixture's. */
+static void make_old(struct fixture *f, int version) {
     fixture_close(f);
     char *path = mem_printf("%s/results.db", f->dir);
     assert_int_equal(remove(path), 0);
-    struct buf schema = read_file(f, SCHEMA_V1_SQL);
-    char *sql = mem_printf("%s\n%s", buf_text(&schema), rows_v1);
+    struct buf schema = read_file(f, version == 1 ? SCHEMA_V1_SQL : SCHEMA_V2_SQL);
+    char *sql =
+        mem_printf("%s\nPRAGMA user_version = %d;\n%s", buf_text(&schema), version, rows_v1);
     assert_string_equal(shell(f, sql), "wal\n");
     free(sql);
     free(path);
     buf_release(&schema);
+}
+
+static void make_v1(struct fixture *f) {
+    make_old(f, 1);
 }
 
 static void expect_old_rows(struct fixture *f) {
@@ -77,14 +84,17 @@ static void expect_old_rows(struct fixture *f) {
 static void a_writer_makes_it_a_file_of_this_version(void **state) {
     struct fixture *f = *state;
     char *fresh = mem_strdup(shell(f, shape_sql));
-    make_v1(f);
-    assert_true(strcmp(shell(f, shape_sql), fresh) != 0);
-    fixture_open(f);
-    expect_shell(f, shape_sql, fresh);
-    expect_shell(f,
-                 "PRAGMA user_version; PRAGMA application_id; PRAGMA integrity_check;"
-                 " PRAGMA foreign_key_check;",
-                 "2\n1650815853\nok\n");
+    for (int version = 1; version <= 2; version++) {
+        make_old(f, version);
+        assert_true(strcmp(shell(f, shape_sql), fresh) != 0);
+        fixture_open(f);
+        expect_shell(f, shape_sql, fresh);
+        expect_shell(f,
+                     "PRAGMA user_version; PRAGMA application_id; PRAGMA integrity_check;"
+                     " PRAGMA foreign_key_check;",
+                     "3\n1650815853\nok\n");
+        expect_old_rows(f);
+    }
     free(fresh);
 }
 
@@ -97,6 +107,9 @@ static void its_rows_are_kept_and_new_columns_are_null(void **state) {
                  "s|1|1|dense|0.25|1.0|-3.0|3.0|0.0|0.125|[1,2]"
                  "|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL\n");
     expect_shell(f, "SELECT stopped FROM trial;", "NULL\n");
+    expect_shell(f, "SELECT reason, class FROM failures;", "runner died|NULL\n");
+    expect_shell(f, "SELECT program, peak_mb, seconds, barren FROM attempt;",
+                 "NULL|NULL|NULL|NULL\n");
 }
 
 static void a_trial_of_it_goes_on(void **state) {
@@ -140,7 +153,7 @@ static void an_upgrade_that_fails_leaves_version_1_whole(void **state) {
     char *before = mem_strdup(shell(f, shape_sql));
     struct store *store = NULL;
     expect_code(f, store_open(&store, f->dir, STORE_WRITE, &f->err), ERR_IO);
-    expect_message(f, "bring the tables from version 1 to 2");
+    expect_message(f, "bring the tables from version 1 to 3");
     expect_message(f, "update_ratio");
     assert_null(store);
     expect_shell(f, "PRAGMA user_version;", "1\n");
@@ -189,18 +202,12 @@ static void a_reader_leaves_it_and_sees_null(void **state) {
     free(path);
 }
 
-/* Every column of every view of a new file can be asked of an old one. */
-static void a_reader_finds_every_view_and_column(void **state) {
-    struct fixture *f = *state;
-    char *columns = mem_strdup(shell(f, "SELECT l.name, group_concat('\"' || c.name || '\"')"
-                                        " FROM pragma_table_list l, pragma_table_info(l.name) c"
-                                        " WHERE l.type = 'view' GROUP BY l.name;"));
-    make_v1(f);
+static void expect_every_column(struct fixture *f, const char *columns) {
     struct store *reader = NULL;
     expect_ok(f, store_open(&reader, f->dir, STORE_READ, &f->err));
     int views = 0;
-    char *rest = NULL;
-    for (char *line = strtok_r(columns, "\n", &rest); line != NULL;
+    char *rest = NULL, *copy = mem_strdup(columns);
+    for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         char *bar = strchr(line, '|');
         assert_non_null(bar);
@@ -213,8 +220,22 @@ static void a_reader_finds_every_view_and_column(void **state) {
         views++;
     }
     assert_int_equal(views, 6);
-    free(columns);
+    free(copy);
     expect_ok(f, store_close(reader, &f->err));
+}
+
+/* Every column of every view of a new file can be asked of an old one. */
+static void a_reader_finds_every_view_and_column(void **state) {
+    struct fixture *f = *state;
+    char *columns = mem_strdup(shell(f, "SELECT l.name, group_concat('\"' || c.name || '\"')"
+                                        " FROM pragma_table_list l, pragma_table_info(l.name) c"
+                                        " WHERE l.type = 'view' GROUP BY l.name;"));
+    make_old(f, 1);
+    expect_every_column(f, columns);
+    fixture_open(f);
+    make_old(f, 2);
+    expect_every_column(f, columns);
+    free(columns);
 }
 
 static void a_reader_goes_on_while_a_writer_upgrades(void **state) {

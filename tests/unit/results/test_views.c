@@ -69,7 +69,7 @@ static void columns_are_the_documented_ones_in_their_order(void **state) {
                    "sweep trial epoch layer mean std min max dead saturated histogram position"
                    " histogram_low histogram_high gradient_mean gradient_std gradient_histogram"
                    " gradient_low gradient_high update_ratio");
-    expect_columns(f, "failures", "sweep trial attempt reason exit_status signal log_tail");
+    expect_columns(f, "failures", "sweep trial attempt reason exit_status signal log_tail class");
     expect_columns(f, "sweep_g",
                    "trial status optimizer replicate val_accuracy_best val_accuracy_last "
                    "optimizer.lr");
@@ -123,8 +123,8 @@ static void failures_are_the_attempts_that_did_not_complete(void **state) {
     struct fixture *f = *state;
     (void)grid(f);
     expect_shell(f, "SELECT * FROM failures ORDER BY attempt;",
-                 "g|5|1|signal|NULL|9|the last words\n\n"
-                 "g|5|2|exit|3|NULL|the last words\n\n");
+                 "g|5|1|signal|NULL|9|the last words\n|NULL\n"
+                 "g|5|2|exit|3|NULL|the last words\n|NULL\n");
 }
 
 static void layers_show_what_the_table_has(void **state) {
