@@ -32,9 +32,13 @@ void utf8_plain(char *text) {
     *to = '\0';
 }
 
+bool utf8_is_control(const unsigned char *s) {
+    return *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0);
+}
+
 bool utf8_has_control(const char *text) {
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) {
+        if (utf8_is_control(c)) {
             return true;
         }
     }

@@ -13,6 +13,9 @@ size_t utf8_len(const unsigned char *s, size_t left);
  * takes one line and cannot steer a terminal.  Never makes it longer. */
 void utf8_plain(char *text);
 
+/* Whether the valid sequence at `s` is a control character: below U+0020, U+007F to U+009F. */
+bool utf8_is_control(const unsigned char *s);
+
 /* Whether valid UTF-8 has control characters: below U+0020, U+007F to U+009F. */
 bool utf8_has_control(const char *text);
 

@@ -23,6 +23,7 @@ static void deliver(const char *text, size_t len, bool cut, wire_line_fn *fn, vo
 static void keep(struct wire_splitter *s, const char *piece, size_t len, wire_line_fn *fn,
                  void *context) {
     if (s->cut || len == 0) {
+        s->dropped += len;
         return;
     }
     if (s->line == NULL) {
@@ -33,6 +34,7 @@ static void keep(struct wire_splitter *s, const char *piece, size_t len, wire_li
     s->len += taken;
     if (taken < len) {
         s->cut = true; // delivered now; the rest of the line is passed over
+        s->dropped += len - taken;
         deliver(s->line, s->len, true, fn, context);
         s->len = 0;
     }

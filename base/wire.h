@@ -34,7 +34,8 @@ typedef void wire_line_fn(void *context, const char *text, size_t len, bool cut)
 struct wire_splitter {
     char *line; // WIRE_LINE_MAX bytes, allocated on the first partial line
     size_t len;
-    bool cut; // in the tail of an over-long line that was already delivered
+    bool cut;         // in the tail of an over-long line that was already delivered
+    uint64_t dropped; // bytes of all over-long lines, behind what was delivered
 };
 
 void wire_feed(struct wire_splitter *splitter, const char *chunk, size_t len, wire_line_fn *fn,

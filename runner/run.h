@@ -39,7 +39,7 @@ struct err;
 
 enum {
     RUN_SLOT_MAX = 1024,
-    RUN_LOG_MAX = 64 << 20,     // bytes of a trial's log
+    RUN_LOG_MAX = 16 << 20,     // bytes of a trial's log
     RUN_STOP_GRACE_MS = 30000,  // to save and leave, before a worker that was asked to is killed
     RUN_KILL_GRACE_MS = 15000,  // for the shim to have killed all, before it is killed itself
     RUN_TICK_MS = 100,          // between two RUN_TICK

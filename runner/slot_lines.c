@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "base/wire.h"
 #include "runner/layer_event.h"
 #include "runner/ledger.h"
@@ -24,8 +25,11 @@ static char *plain_text(const struct cJSON *value, size_t max) {
         len--; // not within a character
     }
     char *copy = mem_printf("%.*s", (int)len, text);
-    for (char *c = copy; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 127) {
+    for (unsigned char *c = (unsigned char *)copy; *c != '\0'; c++) {
+        if (utf8_is_control(c)) {
+            bool two = *c == 0xc2;
+            *c = ' ';
+            c += two;
             *c = ' ';
         }
     }

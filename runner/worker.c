@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h> // O_CLOEXEC
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -102,9 +103,19 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     *buf = uv_buf_init(w->chunk, CHUNK); // one read at a time: both streams can share it
 }
 
+static void note_dropped(struct stream *s) {
+    char text[128];
+    if (s->splitter.dropped > 0) {
+        (void)snprintf(text, sizeof text, "of lines longer than %d bytes, %llu bytes are left out",
+                       WIRE_LINE_MAX, (unsigned long long)s->splitter.dropped); // fits
+        trial_log_note(&s->worker->log, text);
+    }
+}
+
 static void end_stream(struct stream *s) {
     s->at_end = true;
     wire_end(&s->splitter, on_line, s);
+    note_dropped(s);
     trial_log_flush(&s->worker->log);
     (void)uv_read_stop((uv_stream_t *)&s->pipe); // always succeeds
 }

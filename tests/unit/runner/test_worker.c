@@ -171,17 +171,24 @@ static void ten_megabytes_without_a_newline_are_one_cut_line(void **state) {
     struct stat st;
     assert_int_equal(stat(f->log, &st), 0);
     assert_in_range(st.st_size, WIRE_LINE_MAX, WIRE_LINE_MAX + 500);
+    assert_log_has(f, "--- of lines longer than 65536 bytes, 9934464 bytes are left out\n");
 }
 
-static void a_log_stops_growing_at_its_limit_and_says_so(void **state) {
+static void a_log_that_overflows_keeps_beginning_and_end(void **state) {
     struct fixture *f = *state;
-    run_shell(f, "yes 'this goes on and on' | head -n 200000; echo the very end");
-    assert_int_equal(f->lines, 200001);
+    run_shell(
+        f,
+        "echo the very beginning; yes 'this goes on and on' | head -n 200000; echo the very end");
+    assert_int_equal(f->lines, 200002);
     struct stat st;
     assert_int_equal(stat(f->log, &st), 0);
-    assert_in_range(st.st_size, LIMIT - 100, LIMIT + 100);
-    assert_log_has(f, "the log is full");
-    assert_non_null(strstr(f->tail, "the very end")); // the tail is kept all the same
+    assert_in_range(st.st_size, LIMIT / 2 - 100, LIMIT / 2 + 100);
+    assert_log_has(f, "the very beginning");
+    assert_non_null(strstr(f->tail, "the very end"));
+    strcat(f->log, ".tail");
+    assert_log_has(f, "the very end");
+    assert_int_equal(stat(f->log, &st), 0);
+    assert_in_range(st.st_size, 1, LIMIT / 4);
 }
 
 static void a_later_attempt_is_appended(void **state) {
@@ -303,7 +310,7 @@ int main(void) {
         CASE(lines_come_before_the_end_and_stderr_goes_to_the_log_alone),
         CASE(exit_status_and_signal_are_told),
         CASE(ten_megabytes_without_a_newline_are_one_cut_line),
-        CASE(a_log_stops_growing_at_its_limit_and_says_so),
+        CASE(a_log_that_overflows_keeps_beginning_and_end),
         CASE(a_later_attempt_is_appended),
         CASE(closing_stdout_is_not_the_end),
         CASE(a_leftover_that_holds_the_pipe_is_not_waited_for),
