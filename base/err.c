@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,13 +23,28 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...) {
     return code;
 }
 
+static enum err_code code_of(int errno_value) {
+    switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_FULL;
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return ERR_EXHAUSTED;
+    default:
+        return ERR_IO;
+    }
+}
+
 int err_io(struct err *err, int errno_value, const char *fmt, ...) {
     char what[sizeof err->msg];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args); // cut: err_set() marks it
     va_end(args);
-    return err_set(err, ERR_IO, "%s: %s", what, strerror(errno_value));
+    return err_set(err, code_of(errno_value), "%s: %s", what, strerror(errno_value));
 }
 
 int err_wrap(struct err *err, const char *fmt, ...) {

@@ -13,16 +13,17 @@
 #define BASE_ERR_H
 
 #define ERR_MAP(X)                                                                                 \
-    X(IO, -1)        /* a system call failed; the message ends in its strerror() */                \
-    X(PARSE, -2)     /* input is not well formed */                                                \
-    X(RANGE, -3)     /* a value is outside its allowed range, or of the wrong type */              \
-    X(NOT_FOUND, -4) /* no such item */                                                            \
-    X(CORRUPT, -5)   /* stored data fails its checks */                                            \
-    X(BUSY, -6)      /* somebody else holds the thing */                                           \
-    X(VERSION, -7)   /* written by another application, or by a newer version of this one */       \
-    X(DIVERGED, -8)  /* the arithmetic left the finite numbers */                                  \
-    X(FULL, -9)      /* no space left; trying again later can succeed */                           \
-    X(DIFFERS, -10)  /* what was recomputed differs from what was stored */
+    X(IO, -1)         /* a system call failed; the message ends in its strerror() */               \
+    X(PARSE, -2)      /* input is not well formed */                                               \
+    X(RANGE, -3)      /* a value is outside its allowed range, or of the wrong type */             \
+    X(NOT_FOUND, -4)  /* no such item */                                                           \
+    X(CORRUPT, -5)    /* stored data fails its checks */                                           \
+    X(BUSY, -6)       /* somebody else holds the thing */                                          \
+    X(VERSION, -7)    /* written by another application, or by a newer version of this one */      \
+    X(DIVERGED, -8)   /* the arithmetic left the finite numbers */                                 \
+    X(FULL, -9)       /* no space left; trying again later can succeed */                          \
+    X(DIFFERS, -10)   /* what was recomputed differs from what was stored */                       \
+    X(EXHAUSTED, -11) /* out of processes, descriptors or memory; later there may be some */
 
 enum err_code {
     ERR_OK = 0,
@@ -40,7 +41,8 @@ struct err {
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As err_set(ERR_IO) with ": <strerror(errno_value)>" at the end. */
+/* As err_set() with ": <strerror(errno_value)>" at the end.  The code says whether trying again can help:
+ * ERR_FULL (ENOSPC, EDQUOT), ERR_EXHAUSTED (EAGAIN, EMFILE, ENFILE, ENOMEM), else ERR_IO. */
 int err_io(struct err *err, int errno_value, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -30,14 +30,6 @@ static int write_all(int fd, const char *data, size_t len) {
     return 0;
 }
 
-static int fail(struct err *err, const char *step, const char *dir, const char *name, int cause) {
-    (void)err_io(err, cause, "%s %s/%s", step, dir, name);
-    if (cause == ENOSPC || cause == EDQUOT) {
-        err->code = ERR_FULL;
-    }
-    return err->code;
-}
-
 int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
                     struct err *err) {
     char tmp[NAME_MAX + 1];
@@ -92,7 +84,7 @@ fail:;
         (void)unlinkat(dir_fd, tmp, 0); // absent when the open or the folder's fsync failed
         (void)close(dir_fd);
     }
-    return fail(err, step, dir, name, cause);
+    return err_io(err, cause, "%s %s/%s", step, dir, name);
 }
 
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err) {
@@ -101,7 +93,7 @@ int fs_read(const char *path, size_t max, struct buf *out, struct err *err) {
     if (fd < 0) {
         int cause = errno;
         (void)err_io(err, cause, "open %s", path);
-        err->code = cause == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        err->code = cause == ENOENT ? ERR_NOT_FOUND : err->code;
         return err->code;
     }
     struct stat st;
@@ -193,23 +185,59 @@ int fs_mkdirs(const char *path, struct err *err) {
     return rc;
 }
 
-int fs_lock(const char *path, int *fd, struct err *err) {
-    int opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (opened < 0) {
-        return err_io(err, errno, "open %s", path);
-    }
+/* A flock can only be tried, which for a moment would keep out who wants it.  So its holder has a record lock of the
+ * open file description, too, that F_OFD_GETLK sees without taking anything. */
+static struct flock whole_file(short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET};
+}
+
+static int take_flock(int fd) {
     int rc;
     do {
-        rc = flock(opened, LOCK_EX | LOCK_NB);
+        rc = flock(fd, LOCK_EX | LOCK_NB);
     } while (rc != 0 && errno == EINTR);
-    if (rc == 0) {
-        *fd = opened;
-        return ERR_OK;
+    return rc;
+}
+
+/* Whether the path still leads to this file: its last holder may have unlinked it. */
+static bool is_there(int fd, const char *path) {
+    struct stat ours, theirs;
+    return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+           ours.st_dev == theirs.st_dev;
+}
+
+int fs_lock(const char *path, int *fd, struct err *err) {
+    for (;;) {
+        int opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (opened < 0) {
+            return err_io(err, errno, "open %s", path);
+        }
+        if (take_flock(opened) != 0) {
+            int cause = errno;
+            (void)close(opened); // never locked
+            return cause == EWOULDBLOCK
+                       ? err_set(err, ERR_BUSY, "%s is held by another process", path)
+                       : err_io(err, cause, "lock %s", path);
+        }
+        if (is_there(opened, path)) {
+            struct flock mark = whole_file(F_WRLCK);
+            (void)fcntl(opened, F_OFD_SETLK, &mark); // for onlookers; the flock is what counts
+            *fd = opened;
+            return ERR_OK;
+        }
+        (void)close(opened); // nothing was written to it
     }
-    int cause = errno;
-    (void)close(opened); // never locked
-    return cause == EWOULDBLOCK ? err_set(err, ERR_BUSY, "%s is held by another process", path)
-                                : err_io(err, cause, "lock %s", path);
+}
+
+bool fs_lock_is_held(const char *path) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    struct flock mark = whole_file(F_WRLCK);
+    bool held = fcntl(fd, F_OFD_GETLK, &mark) == 0 && mark.l_type != F_UNLCK;
+    (void)close(fd); // nothing was written
+    return held;
 }
 
 char *fs_program_dir(void) {

@@ -22,7 +22,7 @@ struct fs_part {
  * The barriers: the data is on the disk before its name is, and the name is before the caller tells
  * anybody.  A stale .NAME.tmp of a dead writer is removed first; one writer a name is assumed.
  * A failed fdatasync is not tried again on the same file (the kernel may have dropped the pages).
- * Fails with ERR_IO or ERR_FULL, naming the step, and leaves no temporary; ERR_RANGE for a name too long
+ * Fails as err_io() says (ERR_FULL on a full disk), naming the step, and leaves no temporary; ERR_RANGE for a name too long
  * to have one (over 250 bytes).  When only the last step failed the new file is there, perhaps not for
  * long: the caller must not count on it. */
 int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
@@ -35,9 +35,14 @@ int fs_read(const char *path, size_t max, struct buf *out, struct err *err);
 /* mkdir -p; every folder made is followed by an fsync of the one that holds it. */
 int fs_mkdirs(const char *path, struct err *err);
 
-/* Takes an exclusive flock on `path`, made if absent and never unlinked.  The descriptor is
- * close-on-exec and the lock lasts until it is closed.  ERR_BUSY when somebody holds it. */
+/* Takes an exclusive flock on `path`, made if absent.  The descriptor is close-on-exec and the lock lasts
+ * until it is closed.  ERR_BUSY when somebody holds it.  Only the holder may unlink the file: who waited for
+ * that one notices, and takes the lock of a new file. */
 int fs_lock(const char *path, int *fd, struct err *err);
+
+/* Whether somebody holds the lock.  It is only looked at: nobody who wants to take it at this moment is
+ * disturbed.  False without a file. */
+bool fs_lock_is_held(const char *path);
 
 /* The folder of the running program (/proc/self/exe), on the heap; NULL where unknown. */
 char *fs_program_dir(void);

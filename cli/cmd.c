@@ -12,6 +12,7 @@ int cmd_fail(const struct err *err) {
     switch (err->code) {
     case ERR_IO:
     case ERR_FULL:
+    case ERR_EXHAUSTED:
     case ERR_CORRUPT:
         return EXIT_STORAGE;
     case ERR_BUSY:

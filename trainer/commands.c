@@ -15,6 +15,7 @@ int command_fail(const struct err *err) {
     switch (err->code) {
     case ERR_IO:
     case ERR_FULL:
+    case ERR_EXHAUSTED:
         return STATUS_STORAGE;
     case ERR_PARSE:
     case ERR_RANGE:

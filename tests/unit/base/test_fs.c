@@ -177,6 +177,77 @@ static void a_lock_has_one_holder_and_ends_with_it(void **state) {
     free(path);
 }
 
+static void looking_at_a_lock_takes_nothing(void **state) {
+    (void)state;
+    struct err err;
+    char *path = in_dir("watched");
+    assert_false(fs_lock_is_held(path));
+    int fd, second;
+    assert_int_equal(fs_lock(path, &fd, &err), ERR_OK);
+    assert_true(fs_lock_is_held(path)); // also of this process, by another description
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(fs_lock_is_held(path) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(fs_lock(path, &second, &err), ERR_BUSY);
+    close(fd);
+    assert_false(fs_lock_is_held(path));
+
+    // Somebody looks all the time: who takes the lock is never refused.
+    child = fork();
+    if (child == 0) {
+        for (;;) {
+            (void)fs_lock_is_held(path);
+        }
+    }
+    int refused = 0;
+    for (int i = 0; i < 2000; i++) {
+        if (fs_lock(path, &fd, &err) == ERR_OK) {
+            close(fd);
+        } else {
+            refused++;
+        }
+    }
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(refused, 0);
+    free(path);
+}
+
+/* Its holder unlinks a lock's file: nobody may end up with a lock that the next one cannot see. */
+static void a_lock_of_an_unlinked_file_is_none(void **state) {
+    (void)state;
+    struct err err;
+    char *path = in_dir("gone");
+    enum { ROUNDS = 2000 };
+    pid_t child = fork();
+    for (int i = 0; i < ROUNDS; i++) {
+        int fd, second;
+        int rc = fs_lock(path, &fd, &err);
+        if (rc == ERR_OK) {
+            int beside = fs_lock(path, &second, &err);
+            (void)unlink(path);
+            close(fd);
+            if (beside != ERR_BUSY) {
+                if (child == 0) {
+                    _exit(1);
+                }
+                fail_msg("a second holder in round %d", i);
+            }
+        }
+    }
+    if (child == 0) {
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    free(path);
+}
+
 static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) == NULL;
@@ -201,6 +272,8 @@ int main(void) {
         cmocka_unit_test(a_fifo_without_a_writer_is_refused_at_once),
         cmocka_unit_test(folders_are_made_on_the_way),
         cmocka_unit_test(a_lock_has_one_holder_and_ends_with_it),
+        cmocka_unit_test(looking_at_a_lock_takes_nothing),
+        cmocka_unit_test(a_lock_of_an_unlinked_file_is_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

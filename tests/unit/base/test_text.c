@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,6 +145,20 @@ static void errors_read_from_the_intention_to_the_cause(void **state) {
     assert_string_equal(err_name(-99), "ERR_?");
 }
 
+static void the_code_says_whether_trying_again_can_help(void **state) {
+    (void)state;
+    static const struct {
+        int cause, code;
+    } cases[] = {{ENOSPC, ERR_FULL},      {EDQUOT, ERR_FULL},      {EAGAIN, ERR_EXHAUSTED},
+                 {EMFILE, ERR_EXHAUSTED}, {ENFILE, ERR_EXHAUSTED}, {ENOMEM, ERR_EXHAUSTED},
+                 {EIO, ERR_IO},           {EROFS, ERR_IO},         {EACCES, ERR_IO}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err;
+        assert_int_equal(err_io(&err, cases[i].cause, "write"), cases[i].code);
+        assert_int_equal(err.code, cases[i].code);
+    }
+}
+
 static void complaints_tell_their_place(void **state) {
     (void)state;
     static const char text[] = "{\n  \"lr\": [1,\n 2]}";
@@ -219,6 +234,7 @@ int main(void) {
         cmocka_unit_test(strings_for_json_are_escaped_and_made_valid),
         cmocka_unit_test(plain_text_has_no_control_characters),
         cmocka_unit_test(errors_read_from_the_intention_to_the_cause),
+        cmocka_unit_test(the_code_says_whether_trying_again_can_help),
         cmocka_unit_test(complaints_tell_their_place),
         cmocka_unit_test(slips_are_recognized),
         cmocka_unit_test(complaints_beyond_the_limit_are_counted),
