@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,16 +26,11 @@ const char *const store_plan_names[PLAN_COUNT] = {"new", "done", "continue", "ex
 
 /* ---- errors ---- */
 
+/* Of those that store_fail() does not know itself. */
 static enum err_code code_of(int sqlite_code) {
     switch (sqlite_code & 0xff) {
-    case SQLITE_FULL:
-        return ERR_FULL;
-    case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return ERR_BUSY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERR_CORRUPT;
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_RANGE:
@@ -43,15 +40,44 @@ static enum err_code code_of(int sqlite_code) {
     }
 }
 
-int store_fail(struct store *store, int sqlite_code, struct err *err) {
-    int rc = err_set(err, code_of(sqlite_code), "%s: %s", store->path, sqlite3_errmsg(store->db));
-    if ((sqlite_code & 0xff) == SQLITE_IOERR) {
-        store->dead = true; // a COMMIT that failed may be followed by one that seems to succeed
-    }
-    if ((sqlite_code & 0xff) == SQLITE_FULL) {
-        store_rollback(store);
-    }
+int store_damaged(const struct store *store, struct err *err, const char *fmt, ...) {
+    va_list args;
+    char what[sizeof err->msg];
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args); // a long one is cut
+    va_end(args);
+    return err_set(err, ERR_CORRUPT,
+                   "%s: %.600s; \"besom rebuild\" makes it anew from the trial folders",
+                   store->path, what);
+}
+
+static int locked(const struct store *store, struct err *err) {
+    char *text = store_describe_lock(store);
+    int rc = err_set(err, ERR_BUSY, "%s", text);
+    free(text);
     return rc;
+}
+
+int store_fail(struct store *store, int sqlite_code, struct err *err) {
+    const char *said = sqlite3_errmsg(store->db);
+    int cause = sqlite3_system_errno(store->db);
+    switch (sqlite_code & 0xff) {
+    case SQLITE_IOERR:
+        store->dead = true; // a COMMIT that failed may be followed by one that seems to succeed
+        return err_set(err, ERR_IO, "%s: %s%s%s%s", store->path, said, cause == 0 ? "" : " (",
+                       cause == 0 ? "" : strerror(cause), cause == 0 ? "" : ")");
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return store_damaged(store, err, "%s", said);
+    case SQLITE_BUSY:
+        return locked(store, err);
+    case SQLITE_FULL:
+        (void)err_set(err, ERR_FULL, "%s: %s", store->path, said);
+        store_rollback(store);
+        return ERR_FULL;
+    default:
+        return err_set(err, code_of(sqlite_code), "%s: %s", store->path, said);
+    }
 }
 
 static int check_alive(const struct store *store, struct err *err) {
@@ -95,6 +121,7 @@ void store_done(sqlite3_stmt *stmt) {
 int store_step(struct store *store, sqlite3_stmt *stmt, struct err *err) {
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        store_wait_over(store);
         return rc == SQLITE_ROW;
     }
     int failed = store_fail(store, rc, err);
@@ -110,7 +137,11 @@ int store_run(struct store *store, sqlite3_stmt *stmt, struct err *err) {
 
 int store_exec(struct store *store, const char *sql, struct err *err) {
     int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? ERR_OK : store_fail(store, rc, err);
+    if (rc != SQLITE_OK) {
+        return store_fail(store, rc, err);
+    }
+    store_wait_over(store);
+    return ERR_OK;
 }
 
 void store_bind_text(sqlite3_stmt *stmt, int index, const char *text) {
@@ -175,9 +206,11 @@ static int prepare_writer(struct store *store, int version, struct err *err) {
     return rc;
 }
 
-int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err) {
+int store_open_patiently(struct store **store, const char *dir, enum store_mode mode,
+                         const struct store_patience *patience, struct err *err) {
     struct store *s = mem_zalloc(1, sizeof *s);
     s->mode = mode;
+    s->patience = patience != NULL ? *patience : (struct store_patience){0};
     s->path = mem_printf("%s/results.db", dir);
     int version = 0;
     int rc = store_connect(s, dir, &version, err);
@@ -196,11 +229,19 @@ int store_open(struct store **store, const char *dir, enum store_mode mode, stru
     return ERR_OK;
 }
 
-/* Moves the WAL's rows into the file and empties it.  A reader that is in the way is no failure: the
- * rows are safe in the WAL. */
+int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err) {
+    return store_open_patiently(store, dir, mode, NULL, err);
+}
+
+/* Moves the WAL's rows into the file and empties it; from then on closing the connection removes it.  A reader that
+ * is in the way is no failure: the rows are safe in the WAL. */
 static int checkpoint(struct store *store, struct err *err) {
-    (void)sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+    enum { WAIT_MS = 5000 };
+    (void)sqlite3_busy_timeout(store->db, WAIT_MS);
     int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL); // valid
+    }
     return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? ERR_OK : store_fail(store, rc, err);
 }
 

@@ -2,6 +2,7 @@
  *
  *     store.c        opening, closing, transactions, statements, errors
  *     store_open.c   is this file ours, and may it lie here
+ *     store_wait.c   waiting for a lock of another program
  *     store_schema.c tables and views, made and brought up to date
  *     store_plan.c   sweeps and their points
  *     store_cells.c  a point's params as the cells of the sweep's view
@@ -37,8 +38,6 @@ enum {
     SWEEP_PARTS_MAX = 64,    // "axis.member" columns of a sweep's view
     STUDENT_T_MAX = 1000,    // degrees of freedom in the table student_t
     STORE_PATH_MAX = 4096,
-    WRITER_WAIT_MS = 60000,
-    READER_WAIT_MS = 5000,
 };
 
 enum store_stmt {
@@ -69,6 +68,9 @@ struct store {
     enum store_mode mode;
     bool dead; // after SQLITE_IOERR: nothing that this connection says can be trusted
     sqlite3_stmt *stmt[STMT_COUNT];
+    struct store_patience patience;
+    bool waiting; // for a lock, since:
+    int64_t waiting_since_ms;
 
     // All below mirrors rows that a rollback may take away: store_rollback() forgets it.
     struct plan_names plan;
@@ -90,6 +92,10 @@ int store_exec(struct store *store, const char *sql, struct err *err);
  * store, SQLITE_FULL rolls back. */
 int store_fail(struct store *store, int sqlite_code, struct err *err);
 
+/* ERR_CORRUPT: the file, what is wrong with it, and the way out. */
+int store_damaged(const struct store *store, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 void store_bind_text(sqlite3_stmt *stmt, int index, const char *text); // NULL binds NULL; borrowed
 void store_bind_number(sqlite3_stmt *stmt, int index, double value);   // NaN binds NULL
 double store_now(void);                                                // seconds since 1970
@@ -105,6 +111,12 @@ const char *store_network_fs(unsigned long magic);
 /* Opens the connection and makes sure that the file is ours.  *version is that of its tables, 0 when it is
  * empty still; at most STORE_VERSION. */
 int store_connect(struct store *store, const char *dir, int *version, struct err *err);
+
+/* ---- store_wait.c ---- */
+
+void store_wait_init(struct store *store); // of a new connection
+/* Something succeeded: whoever was told of a wait is told of its end. */
+void store_wait_over(struct store *store);
 
 /* ---- store_schema.c ---- */
 

@@ -28,7 +28,7 @@ struct disk {
     sqlite3_vfs *real;
     sqlite3_io_methods methods;
     int fail_write, fail_sync; // SQLite's code to fail with, 0: none
-    int wal_syncs;
+    int wal_syncs, writes;
 };
 struct file {
     sqlite3_file base; // first
@@ -50,6 +50,7 @@ static int disk_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at) {
     return real_of(file)->pMethods->xRead(real_of(file), to, n, at);
 }
 static int disk_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at) {
+    disk.writes++;
     return disk.fail_write != 0 ? disk.fail_write
                                 : real_of(file)->pMethods->xWrite(real_of(file), from, n, at);
 }
@@ -163,7 +164,9 @@ static void fail_while_committing(struct fixture *f, int *fault) {
     expect_message(f, f->dir);
     *fault = 0; // the disk works again, but what it lost is unknown
     expect_dead(f);
+    int writes = disk.writes;
     fixture_close(f);
+    assert_int_equal(disk.writes, writes); // nor does closing write: the next to open looks first
     fixture_open(f);
     epoch(f, 1, 1, 3, "a 3");
     expect_shell(f, "SELECT epoch, value FROM curves; PRAGMA integrity_check;",
@@ -261,6 +264,89 @@ static void the_writer_waits_for_a_lock(void **state) {
     expect_shell(f, "SELECT value FROM curves;", "1.0\n");
 }
 
+/* Another program, which does what it reads. */
+struct other {
+    FILE *program;
+    int waits, overs;
+    bool lets_go, gives_up;
+};
+
+static struct other start_other(const struct fixture *f, const char *sql) {
+    char *command = mem_printf("sqlite3 %s/results.db", f->dir);
+    struct other other = {.program = popen(command, "w")};
+    free(command);
+    assert_non_null(other.program);
+    assert_true(fprintf(other.program, "%s\n.shell touch %s/locked\n", sql, f->dir) > 0);
+    assert_int_equal(fflush(other.program), 0);
+    char *mark = mem_printf("%s/locked", f->dir);
+    while (access(mark, F_OK) != 0) {
+        (void)usleep(10000);
+    }
+    (void)unlink(mark);
+    free(mark);
+    return other;
+}
+
+static bool wait_some(void *context, const struct store *store, int waited_ms) {
+    struct other *other = context;
+    (void)store;
+    other->waits++;
+    if (other->lets_go && other->program != NULL && waited_ms > 50) {
+        (void)pclose(other->program); // at the end of its input it leaves
+        other->program = NULL;
+    }
+    return !other->gives_up || waited_ms < 100;
+}
+
+static void count_over(void *context, const struct store *store) {
+    (void)store;
+    ((struct other *)context)->overs++;
+}
+
+static void who_waits_decides_how_long_and_is_told_of_the_end(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    struct other other = start_other(f, "BEGIN IMMEDIATE;");
+    other.gives_up = true;
+    const struct store_patience patience = {wait_some, count_over, &other};
+    store_set_patience(f->store, &patience);
+    expect_code(f, store_begin(f->store, &f->err), ERR_BUSY);
+    expect_message(f, "locked by another program (sqlite3, process ");
+    expect_message(f, f->dir);
+    assert_in_range(other.waits, 2, 1000);
+    assert_int_equal(other.overs, 0);
+
+    other.gives_up = false;
+    other.lets_go = true;
+    expect_ok(f, store_begin(f->store, &f->err));
+    store_rollback(f->store);
+    assert_int_equal(other.overs, 1);
+    begin(f); // nothing to wait for, nothing to tell
+    commit(f);
+    assert_int_equal(other.overs, 1);
+}
+
+static void opening_waits_too(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 3);
+    fixture_close(f);
+    struct other other = start_other(
+        f, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM trial WHERE 0;");
+    const struct store_patience patience = {wait_some, count_over, &other};
+    for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
+        struct store *store = NULL;
+        other.gives_up = true;
+        expect_code(f,
+                    store_open_patiently(&store, f->dir, (enum store_mode)mode, &patience, &f->err),
+                    ERR_BUSY);
+        expect_message(f, "locked by another program (sqlite3, process ");
+    }
+    other.gives_up = false;
+    other.lets_go = true;
+    expect_ok(f, store_open_patiently(&f->store, f->dir, STORE_WRITE, &patience, &f->err));
+    assert_int_equal(other.overs, 1);
+}
+
 #define WITH_DISK(test) cmocka_unit_test_setup_teardown(test, disk_setup, disk_teardown)
 
 int main(void) {
@@ -272,6 +358,8 @@ int main(void) {
         WITH_DISK(closing_on_a_full_disk_fails_and_loses_nothing),
         WITH_DISK(a_limit_of_pages_fails_inside_the_transaction),
         WITH_DISK(the_writer_waits_for_a_lock),
+        WITH_DISK(who_waits_decides_how_long_and_is_told_of_the_end),
+        WITH_DISK(opening_waits_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

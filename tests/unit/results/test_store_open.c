@@ -135,11 +135,81 @@ static void a_truncated_database_is_refused(void **state) {
     struct buf whole = read_db(f);
     for (size_t percent = 10; percent < 100; percent += 30) {
         write_db(f, buf_text(&whole), whole.len * percent / 100);
-        expect_refused(f, ERR_CORRUPT, "");
+        expect_refused(f, ERR_CORRUPT, "besom rebuild");
     }
     write_db(f, buf_text(&whole), 50);
     expect_refused(f, ERR_CORRUPT, "");
     buf_release(&whole);
+}
+
+/* ---- after an end that was not clean ---- */
+
+/* What a killed writer leaves: its file and its log, in the folder "killed" of the fixture's. */
+static void die(struct fixture *f) {
+    char *command = mem_printf("cd %s && mkdir killed && cp results.db results.db-wal killed && "
+                               "test -s killed/results.db-wal",
+                               f->dir);
+    assert_int_equal(system(command), 0);
+    free(command);
+    fixture_close(f);
+    strcat(f->dir, "/killed");
+}
+
+static void come_back(struct fixture *f) {
+    *strrchr(f->dir, '/') = '\0';
+}
+
+/* Overwrites the beginning of a page that opening the file does not look at. */
+static void damage_index(struct fixture *f) {
+    int page =
+        atoi(shell(f, "SELECT rootpage FROM sqlite_schema WHERE name = 'superseded_trial';"));
+    assert_true(page > 1);
+    struct buf whole = read_db(f);
+    memset(whole.data + (size_t)(page - 1) * 4096, 0xff, 8);
+    write_db(f, whole.data, whole.len);
+    buf_release(&whole);
+}
+
+static void after_an_end_that_was_not_clean_the_file_is_checked(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 2);
+    fixture_close(f);
+    damage_index(f);
+    fixture_open(f); // the last end was clean: what nobody asks for is not looked at
+    epoch(f, 1, 1, 1, "val_accuracy 0.5");
+    die(f);
+
+    char *wal = mem_printf("%s/results.db-wal", f->dir);
+    struct buf before = read_db(f), log = {0}, after_log = {0};
+    expect_ok(f, fs_read(wal, 64 << 20, &log, &f->err));
+    struct store *store = NULL;
+    expect_code(f, store_open(&store, f->dir, STORE_WRITE, &f->err), ERR_CORRUPT);
+    expect_message(f, f->dir);
+    expect_message(f, "damaged");
+    expect_message(f, "besom rebuild");
+    struct buf after = read_db(f); // neither is touched: what can be saved can be saved from them
+    expect_ok(f, fs_read(wal, 64 << 20, &after_log, &f->err));
+    assert_int_equal(after.len, before.len);
+    assert_memory_equal(after.data, before.data, before.len);
+    assert_int_equal(after_log.len, log.len);
+    assert_memory_equal(after_log.data, log.data, log.len);
+    buf_release(&before);
+    buf_release(&after);
+    buf_release(&log);
+    buf_release(&after_log);
+    free(wal);
+    come_back(f);
+}
+
+static void after_a_kill_everything_committed_is_there(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 2);
+    epoch(f, 1, 1, 1, "val_accuracy 0.5");
+    die(f);
+    fixture_open(f);
+    fixture_close(f);
+    expect_shell(f, "SELECT value FROM curves; PRAGMA integrity_check;", "0.5\nok\n");
+    come_back(f);
 }
 
 static void an_emptied_database_beside_its_log_is_refused(void **state) {
@@ -150,6 +220,7 @@ static void an_emptied_database_beside_its_log_is_refused(void **state) {
     assert_int_equal(system(command), 0);
     free(command);
     expect_refused(f, ERR_CORRUPT, "write-ahead log");
+    expect_refused(f, ERR_CORRUPT, "besom rebuild");
 }
 
 static void a_database_of_another_application_is_refused(void **state) {
@@ -303,6 +374,8 @@ int main(void) {
         WITH_STORE(reading_what_is_not_there_says_how_to_start),
         WITH_STORE(a_file_that_is_no_database_is_refused),
         WITH_STORE(a_truncated_database_is_refused),
+        WITH_STORE(after_an_end_that_was_not_clean_the_file_is_checked),
+        WITH_STORE(after_a_kill_everything_committed_is_there),
         WITH_STORE(an_emptied_database_beside_its_log_is_refused),
         WITH_STORE(a_database_of_another_application_is_refused),
         WITH_STORE(a_database_of_a_newer_version_is_refused),
