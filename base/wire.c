@@ -40,20 +40,25 @@ static void keep(struct wire_splitter *s, const char *piece, size_t len, wire_li
     }
 }
 
+size_t wire_feed_line(struct wire_splitter *splitter, const char *chunk, size_t len,
+                      wire_line_fn *fn, void *context) {
+    const char *newline = memchr(chunk, '\n', len);
+    size_t piece = newline == NULL ? len : (size_t)(newline - chunk);
+    if (newline != NULL && splitter->len == 0 && !splitter->cut && piece <= WIRE_LINE_MAX) {
+        deliver(chunk, piece, false, fn, context); // the whole line is here: no copy
+    } else {
+        keep(splitter, chunk, piece, fn, context);
+        if (newline != NULL) {
+            wire_end(splitter, fn, context);
+        }
+    }
+    return newline == NULL ? piece : piece + 1;
+}
+
 void wire_feed(struct wire_splitter *splitter, const char *chunk, size_t len, wire_line_fn *fn,
                void *context) {
     while (len > 0) {
-        const char *newline = memchr(chunk, '\n', len);
-        size_t piece = newline == NULL ? len : (size_t)(newline - chunk);
-        if (newline != NULL && splitter->len == 0 && !splitter->cut && piece <= WIRE_LINE_MAX) {
-            deliver(chunk, piece, false, fn, context); // the whole line is here: no copy
-        } else {
-            keep(splitter, chunk, piece, fn, context);
-            if (newline != NULL) {
-                wire_end(splitter, fn, context);
-            }
-        }
-        size_t used = newline == NULL ? piece : piece + 1;
+        size_t used = wire_feed_line(splitter, chunk, len, fn, context);
         chunk += used;
         len -= used;
     }

@@ -40,6 +40,10 @@ struct wire_splitter {
 
 void wire_feed(struct wire_splitter *splitter, const char *chunk, size_t len, wire_line_fn *fn,
                void *context);
+/* As wire_feed(), up to the end of the first line; returns how much of the chunk that was.  For who may
+ * have to stop between two lines. */
+size_t wire_feed_line(struct wire_splitter *splitter, const char *chunk, size_t len,
+                      wire_line_fn *fn, void *context);
 /* The end of the stream: delivers a last line that has no newline. */
 void wire_end(struct wire_splitter *splitter, wire_line_fn *fn, void *context);
 void wire_splitter_release(struct wire_splitter *splitter);

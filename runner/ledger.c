@@ -37,6 +37,7 @@ struct ledger {
     int urgent;         // items in the queue that somebody waits for
     uint64_t oldest_ns; // when the first item came into the empty queue
     int64_t commits;
+    bool hurried; // somebody waits for all that is queued
     bool closing, failed;
     struct err err; // of the failure
 };
@@ -344,7 +345,7 @@ static bool take_batch(struct ledger *l, struct list *batch) {
     while (l->queue.count == 0 && !l->closing) {
         uv_cond_wait(&l->changed, &l->mutex);
     }
-    while (l->urgent == 0 && l->queue.count < LEDGER_BATCH_MAX && !l->closing) {
+    while (l->urgent == 0 && !l->hurried && l->queue.count < LEDGER_BATCH_MAX && !l->closing) {
         uint64_t age_ns = uv_hrtime() - l->oldest_ns;
         if (age_ns >= wait_ns) {
             break;
@@ -356,6 +357,7 @@ static bool take_batch(struct ledger *l, struct list *batch) {
         l->urgent -= is_urgent(item);
         list_add(batch, item);
     }
+    l->hurried = l->hurried && l->queue.count > 0;
     return batch->count > 0;
 }
 
@@ -419,6 +421,13 @@ void ledger_push(struct ledger *l, struct ledger_item *item) {
     }
     list_add(&l->queue, item);
     l->urgent += is_urgent(item);
+    uv_cond_signal(&l->changed);
+    uv_mutex_unlock(&l->mutex);
+}
+
+void ledger_hurry(struct ledger *l) {
+    uv_mutex_lock(&l->mutex);
+    l->hurried = l->queue.count > 0;
     uv_cond_signal(&l->changed);
     uv_mutex_unlock(&l->mutex);
 }

@@ -7,7 +7,7 @@
  *
  * An epoch waits for others up to LEDGER_WAIT_MS, so that a hundred fast trainers cost one fsync and not
  * a hundred.  Items that somebody waits for (all but epochs, layers and starts) are committed at once, with what
- * is before them in the queue.
+ * is before them in the queue; so is all that is queued when a worker is paused for it.
  *
  * Invariants
  *   1. Items are applied in the order in which they were pushed.
@@ -111,6 +111,9 @@ int ledger_new(struct ledger **ledger, struct uv_loop_s *loop, struct store *sto
                int64_t sweep_id, const struct ledger_calls *calls, struct err *err);
 
 void ledger_push(struct ledger *ledger, struct ledger_item *item);
+
+/* Somebody waits for what is queued now: it is committed at once. */
+void ledger_hurry(struct ledger *ledger);
 
 /* Writes what is queued and ends the thread.  Acks that were not delivered yet are dropped: who wants
  * them runs the loop until they have come.  The memory goes in the loop's next round, which has to be run.

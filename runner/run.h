@@ -39,14 +39,15 @@ struct err;
 
 enum {
     RUN_SLOT_MAX = 1024,
-    RUN_LOG_MAX = 16 << 20,     // bytes of a trial's log
-    RUN_STOP_GRACE_MS = 30000,  // to save and leave, before a worker that was asked to is killed
-    RUN_KILL_GRACE_MS = 15000,  // for the shim to have killed all, before it is killed itself
-    RUN_TICK_MS = 100,          // between two RUN_TICK
-    RUN_QUEUED_ROWS_MAX = 1024, // of one worker, waiting for their commit: no more is read until
-    RUN_QUEUED_ROWS_MIN = 256,  // so few are left
-    RUN_QUEUED_BYTES_MAX = 4 << 20,
-    RUN_LAYERS_MAX = 50000, // layers events of an attempt that are stored
+    RUN_LOG_MAX = 16 << 20,      // bytes of a trial's log
+    RUN_STOP_GRACE_MS = 30000,   // to save and leave, before a worker that was asked to is killed
+    RUN_KILL_GRACE_MS = 15000,   // for the shim to have killed all, before it is killed itself
+    RUN_TICK_MS = 100,           // between two RUN_TICK
+    RUN_QUEUED_ROWS = 512,       // of all workers, waiting for their commit, shared out among them:
+    RUN_QUEUED_ROWS_LEAST = 16,  // of one; with its share waiting it is read no more until
+    RUN_QUEUED_ROWS_DRAINED = 4, // so small a part of it is left (a quarter)
+    RUN_QUEUED_BYTES_MAX = 4 << 20, // of one
+    RUN_LAYERS_MAX = 50000,         // layers events of an attempt that are stored
 };
 
 /* --halt never | now,fail=N | soon,fail=N | soon,fail=P% | now,fail=P% */

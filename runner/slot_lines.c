@@ -91,6 +91,12 @@ static void on_bad(struct slot *slot, const char *problem) {
     }
 }
 
+/* A worker's share of the rows that may wait: what one has waiting, the others' next epochs wait for, too. */
+static int rows_max(const struct slot *slot) {
+    int share = RUN_QUEUED_ROWS / slot->run->slot_count;
+    return share > RUN_QUEUED_ROWS_LEAST ? share : RUN_QUEUED_ROWS_LEAST;
+}
+
 /* An item that takes memory until it is stored.  With too much of it waiting, the worker waits, too. */
 static void push_row(struct slot *slot, struct ledger_item *item) {
     struct slot_attempt *a = &slot->attempt;
@@ -98,9 +104,10 @@ static void push_row(struct slot *slot, struct ledger_item *item) {
     a->queued_bytes += bytes_of(item);
     ledger_push(slot->run->ledger, item);
     if (!a->paused &&
-        (a->queued_rows > RUN_QUEUED_ROWS_MAX || a->queued_bytes > RUN_QUEUED_BYTES_MAX)) {
+        (a->queued_rows >= rows_max(slot) || a->queued_bytes > RUN_QUEUED_BYTES_MAX)) {
         a->paused = true;
         worker_pause(slot->worker);
+        ledger_hurry(slot->run->ledger);
     }
 }
 
@@ -185,7 +192,7 @@ void slot_ack_start(struct slot *slot, const struct ledger_item *item) {
 
 static void resume_if_drained(struct slot *slot) {
     struct slot_attempt *a = &slot->attempt;
-    if (a->paused && a->queued_rows <= RUN_QUEUED_ROWS_MIN) {
+    if (a->paused && a->queued_rows <= rows_max(slot) / RUN_QUEUED_ROWS_DRAINED) {
         a->paused = false;
         if (slot->worker != NULL) {
             worker_resume(slot->worker);

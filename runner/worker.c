@@ -12,13 +12,19 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { CHUNK = 1 << 16, STREAM_COUNT = 2 };
+/* More than a pipe holds: libuv reads again at once after a read that filled the buffer, and one worker
+ * would have the loop to itself for as long as it prints. */
+enum { CHUNK = 1 << 17, STREAM_COUNT = 2 };
+
+/* Workers belong to the main thread, and it reads one pipe at a time. */
+static char chunk[CHUNK];
 
 struct stream {
     uv_pipe_t pipe;
     struct worker *worker;
     bool is_stdout, at_end;
     struct wire_splitter splitter;
+    struct buf rest; // read, but not looked at yet: the worker was paused between two lines
 };
 
 struct worker {
@@ -31,7 +37,6 @@ struct worker {
     int exit_status, signal;
     struct trial_log log;
     struct worker_calls calls;
-    char chunk[CHUNK];
 };
 
 /* ---- the end ---- */
@@ -43,6 +48,7 @@ static void on_closed(uv_handle_t *handle) {
     }
     for (int i = 0; i < STREAM_COUNT; i++) {
         wire_splitter_release(&w->stream[i].splitter);
+        buf_release(&w->stream[i].rest);
     }
     trial_log_close(&w->log);
     free(w);
@@ -98,9 +104,9 @@ static void on_line(void *context, const char *text, size_t len, bool cut) {
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+    (void)handle;
     (void)suggested;
-    struct worker *w = ((struct stream *)handle->data)->worker;
-    *buf = uv_buf_init(w->chunk, CHUNK); // one read at a time: both streams can share it
+    *buf = uv_buf_init(chunk, CHUNK);
 }
 
 static void note_dropped(struct stream *s) {
@@ -120,11 +126,23 @@ static void end_stream(struct stream *s) {
     (void)uv_read_stop((uv_stream_t *)&s->pipe); // always succeeds
 }
 
+/* Takes lines until the worker is paused; what is left then waits. */
+static void take(struct stream *s, const char *text, size_t len) {
+    while (len > 0 && !s->worker->paused) {
+        size_t used = wire_feed_line(&s->splitter, text, len, on_line, s);
+        text += used;
+        len -= used;
+    }
+    if (len > 0) {
+        buf_put(&s->rest, text, len);
+    }
+    trial_log_flush(&s->worker->log);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     struct stream *s = stream->data;
     if (n > 0) {
-        wire_feed(&s->splitter, buf->base, (size_t)n, on_line, s);
-        trial_log_flush(&s->worker->log);
+        take(s, buf->base, (size_t)n);
     } else if (n < 0) { // 0: nothing there now
         end_stream(s);
         finish_if_all_ended(s->worker);
@@ -132,7 +150,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 }
 
 static void read_on(struct stream *s) {
-    if (!s->at_end && uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) != 0) {
+    struct buf rest = s->rest;
+    s->rest = (struct buf){0};
+    take(s, rest.data, rest.len);
+    buf_release(&rest);
+    if (!s->worker->paused && !s->at_end &&
+        uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) != 0) {
         end_stream(s); // not for a pipe that is open
     }
 }

@@ -61,6 +61,14 @@ def program(name):
     return str(path)
 
 
+def tool(name):
+    """The path of a program that is built for these campaigns alone: flooder, breeder."""
+    path = pathlib.Path(program("besom")).parent.parent / "tests" / name
+    if not path.exists():
+        sys.exit(f"{path} does not exist; build it first")
+    return str(path)
+
+
 class Campaign:
     """`count`, `seed`, `random`, `args` (the command line), `folder` (a fresh one, gone at the end)."""
 

@@ -60,6 +60,7 @@ static void a_line_over_the_limit_is_delivered_once_and_cut(void **state) {
     char expected[128];
     snprintf(expected, sizeof expected, "<%d cut:xxxxxxxxxxxxxxxxxxxx><4:next>", WIRE_LINE_MAX);
     assert_string_equal(buf_text(&out), expected);
+    assert_int_equal(s.dropped, 99 * WIRE_LINE_MAX + 4);
 
     buf_clear(&out); // the longest that is not cut
     wire_feed(&s, many, WIRE_LINE_MAX, collect, &out);

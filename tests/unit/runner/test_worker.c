@@ -233,6 +233,10 @@ static void resume(struct fixture *f) {
     worker_resume(f->worker);
 }
 
+static void worker_resume_it(struct fixture *f) {
+    worker_resume(f->worker);
+}
+
 static void pause_once(struct fixture *f) {
     worker_pause(f->worker);
 }
@@ -248,6 +252,39 @@ static void a_paused_worker_is_not_read_and_loses_nothing(void **state) {
     assert_int_equal(f->lines_when_paused, 1);
     assert_int_equal(f->lines, 10);
     assert_string_equal(f->last, "line 9");
+}
+
+static void pausing_stops_between_two_lines(void **state) {
+    struct fixture *f = *state;
+    f->on_line = pause_once;
+    // One write, so that all is read at once; the last line has no end.
+    start_shell(f, "printf 'one\\ntwo\\nthree\\nfour'; echo of stderr >&2");
+    after(f, 3 * WORKER_GRACE_MS, resume);
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->lines_when_paused, 1);
+    assert_int_equal(f->lines, 4);
+    assert_string_equal(f->last, "four");
+    assert_log_has(f, "one\ntwo\nthree\n");
+    assert_log_has(f, "of stderr\n");
+}
+
+static void pause_again(struct fixture *f) {
+    worker_pause(f->worker);
+    after(f, 1, worker_resume_it);
+}
+
+static void a_worker_that_is_paused_at_every_line_loses_nothing(void **state) {
+    struct fixture *f = *state;
+    f->on_line = pause_again;
+    start_shell(
+        f,
+        "i=0; while [ $i -lt 100 ]; do i=$((i + 1)); echo line $i; echo to the log $i >&2; done");
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->lines, 100);
+    assert_string_equal(f->last, "line 100");
+    assert_log_has(f, "to the log 100\n");
 }
 
 static void terminate(struct fixture *f) {
@@ -315,6 +352,8 @@ int main(void) {
         CASE(closing_stdout_is_not_the_end),
         CASE(a_leftover_that_holds_the_pipe_is_not_waited_for),
         CASE(a_paused_worker_is_not_read_and_loses_nothing),
+        CASE(pausing_stops_between_two_lines),
+        CASE(a_worker_that_is_paused_at_every_line_loses_nothing),
         CASE(a_signal_reaches_the_process),
         CASE(a_program_that_is_not_there_is_an_error),
         CASE(descriptors_are_real_pipes_and_stdin_is_empty),
