@@ -26,7 +26,7 @@ struct hash *hash_new(void) {
     struct hash *hash = mem_zalloc(1, sizeof *hash);
     hash->state = XXH3_createState();
     if (hash->state == NULL || XXH3_128bits_reset(hash->state) != XXH_OK) {
-        abort(); // out of memory
+        mem_exhausted();
     }
     return hash;
 }

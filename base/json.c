@@ -103,6 +103,13 @@ static int check_names(const struct json_doc *doc, const struct cJSON *value, st
     return rc;
 }
 
+/* Before main(): later, another thread might be parsing.  Without it a text that was good would be refused when memory
+ * is short, and a trainer's record with it. */
+__attribute__((constructor)) static void use_our_memory(void) {
+    cJSON_Hooks hooks = {.malloc_fn = mem_malloc, .free_fn = free};
+    cJSON_InitHooks(&hooks);
+}
+
 static int build(struct json_doc *doc, struct json_scan *scan, struct err *err) {
     if (!json_scan_run(scan)) {
         int line, column;
@@ -280,10 +287,10 @@ bool json_equal(const struct cJSON *a, const struct cJSON *b) {
 
 /* ---- building ---- */
 
-/* cJSON's constructors answer NULL only when memory is out. */
+/* cJSON's constructors answer NULL only when memory is out, which use_our_memory() makes impossible. */
 static struct cJSON *made(struct cJSON *value) {
     if (value == NULL) {
-        abort();
+        mem_exhausted();
     }
     return value;
 }
@@ -334,7 +341,7 @@ void json_set(struct cJSON *object, const char *key, struct cJSON *value) {
     if (cJSON_GetObjectItemCaseSensitive(object, key) != NULL) {
         (void)cJSON_ReplaceItemInObjectCaseSensitive(object, key, value); // it is there
     } else if (!cJSON_AddItemToObject(object, key, value)) {
-        abort(); // out of memory
+        mem_exhausted();
     }
 }
 

@@ -1,15 +1,36 @@
 #include "base/mem.h"
 
+#include "base/wire.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Nothing here may want memory in its turn, and what waits in stdio's buffers stays there: it may be half a line. */
+static _Noreturn void give_up(const char *what) {
+    char text[256];
+    int len =
+        snprintf(text, sizeof text, "%s: out of memory%s\n", program_invocation_short_name, what);
+    if (len > 0) {
+        size_t most = (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+        (void)!write(STDERR_FILENO, text, most); // there is no other place to say it
+    }
+    _exit(WIRE_EXIT_NO_MEMORY);
+}
+
+_Noreturn void mem_exhausted(void) {
+    give_up("");
+}
 
 static void *checked(void *p, size_t count, size_t size) {
     if (p == NULL) {
-        fprintf(stderr, "out of memory: %zu x %zu bytes\n", count, size);
-        abort();
+        char what[80];
+        (void)snprintf(what, sizeof what, ": %zu x %zu bytes were needed", count, size); // fits
+        give_up(what);
     }
     return p;
 }
@@ -55,4 +76,16 @@ char *mem_printf(const char *fmt, ...) {
     }
     va_end(again);
     return text;
+}
+
+void *mem_malloc(size_t size) {
+    return checked(malloc(bytes(1, size)), 1, size);
+}
+
+void *mem_calloc(size_t count, size_t size) {
+    return mem_zalloc(count, size);
+}
+
+void *mem_realloc(void *old, size_t size) {
+    return mem_resize(old, 1, size);
 }

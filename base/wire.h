@@ -111,4 +111,7 @@ void wire_record_release(struct wire_record *record);
 /* The exit status of a trainer that was asked to stop, saved its state and wants to be called again. */
 enum { WIRE_EXIT_SAVED = 85 };
 
+/* That of a program that ran out of memory, ours and any trainer that wants it known (EX_OSERR). */
+enum { WIRE_EXIT_NO_MEMORY = 71 };
+
 #endif

@@ -6,6 +6,7 @@
 #include "cli/cmd.h"
 #include "cli/term.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,5 +144,7 @@ void options_parse(const struct argp *argp, int shared, int argc, char **argv,
     struct wrapper wrapper = {.inner = &inner, .input = input, .options = options};
     options->out = "besom-out";
     argp_err_exit_status = EXIT_MISUSE;
-    (void)argp_parse(&outer, argc, argv, 0, NULL, &wrapper); // leaves on an error
+    if (argp_parse(&outer, argc, argv, 0, NULL, &wrapper) == ENOMEM) { // leaves on any other error
+        mem_exhausted();
+    }
 }

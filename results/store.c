@@ -208,6 +208,7 @@ static int prepare_writer(struct store *store, int version, struct err *err) {
 
 int store_open_patiently(struct store **store, const char *dir, enum store_mode mode,
                          const struct store_patience *patience, struct err *err) {
+    store_use_our_memory();
     struct store *s = mem_zalloc(1, sizeof *s);
     s->mode = mode;
     s->patience = patience != NULL ? *patience : (struct store_patience){0};

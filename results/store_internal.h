@@ -159,4 +159,9 @@ int store_make_view(struct store *store, int64_t sweep_id, struct err *err);
 /* A trial has a value of this metric for the first time: the views of its sweeps get columns for it. */
 int store_note_metric(struct store *store, int64_t trial, int64_t metric, struct err *err);
 
+/* ---- memory ---- */
+
+/* Makes SQLite allocate by base/mem.h's rule; before the first connection. */
+void store_use_our_memory(void);
+
 #endif

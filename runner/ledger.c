@@ -466,7 +466,7 @@ int ledger_new(struct ledger **ledger, uv_loop_t *loop, struct store *store, int
     }
     l->async.data = l;
     if (uv_mutex_init(&l->mutex) != 0 || uv_cond_init(&l->changed) != 0) {
-        abort(); // out of memory
+        mem_exhausted();
     }
     rc = start_thread(l);
     if (rc != 0) {

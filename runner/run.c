@@ -302,6 +302,8 @@ int run_sweep(struct store *store, const struct sweep *sweep, const struct plan 
     run->retries = options->retries >= 0 ? options->retries : sweep->retries;
     run->observer = observer;
     run->context = context;
+    // Refused only when it is called with NULL.  uv_* would abort(), or fail in ways that look like others.
+    (void)uv_replace_allocator(mem_malloc, mem_realloc, mem_calloc, free);
     int rc = uv_loop_init(&run->loop);
     if (rc != 0) {
         free(run);

@@ -327,7 +327,7 @@ static int check_file(struct checker *checker, const char *path) {
 int cmd_check(int argc, char **argv) {
     const struct argp argp = {options, parse, "[FILE...]", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     struct checker checker = {.cache_dir = command_cache_dir(arguments.cache_dir)};
     int status = arguments.file_count == 0 ? answer_lines(&checker) : STATUS_DONE;

@@ -226,7 +226,7 @@ static void print_text(const struct outcome *outcome) {
 int cmd_eval(int argc, char **argv) {
     const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     numerics_pin();
     struct outcome outcome = {0};

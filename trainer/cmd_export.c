@@ -81,7 +81,7 @@ static int export_file(const struct arguments *arguments, struct err *err) {
 int cmd_export(int argc, char **argv) {
     const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     struct err err;
     return export_file(&arguments, &err) == ERR_OK ? command_finish(STATUS_DONE)

@@ -164,7 +164,7 @@ static void print_history(const struct safetensors *file) {
 int cmd_inspect(int argc, char **argv) {
     const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     struct safetensors *file = NULL;
     struct err err;

@@ -169,7 +169,7 @@ static void print_text(const char *dir, const struct checkpoint_list *list) {
 int cmd_list(int argc, char **argv) {
     const struct argp argp = {options, parse, "DIR", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     struct err err;
     struct stat st;

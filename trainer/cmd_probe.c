@@ -274,7 +274,7 @@ static int probe_one(struct buf *out, const struct arguments *arguments, const c
 int cmd_probe(int argc, char **argv) {
     const struct argp argp = {options, parse, "[CONFIG...]", doc, NULL, NULL, NULL};
     struct arguments arguments = {.samples = PROBE_SAMPLES};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
 
     (void)setlocale(LC_CTYPE, ""); // for block characters; without it there are plain ones
     numerics_pin();

@@ -137,7 +137,7 @@ static int run(const struct config *config, const char *path, const char *checkp
 int cmd_train(int argc, char **argv) {
     const struct argp argp = {options, parse, "[CONFIG]", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments); // leaves by itself on misuse
+    command_parse(&argp, argc, argv, &arguments);
     catch_signals();
 
     struct config config;

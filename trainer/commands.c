@@ -26,6 +26,12 @@ int command_fail(const struct err *err) {
     }
 }
 
+void command_parse(const struct argp *argp, int argc, char **argv, void *input) {
+    if (argp_parse(argp, argc, argv, 0, NULL, input) == ENOMEM) { // it left on any other error
+        mem_exhausted();
+    }
+}
+
 error_t command_one_argument(int key, char *arg, struct argp_state *state, const char *what,
                              const char **out) {
     switch (key) {

@@ -33,6 +33,9 @@ int cmd_export(int argc, char **argv);
 /* Prints "besom-trainer: <message>" on stderr and returns the status that fits the error. */
 int command_fail(const struct err *err);
 
+/* argp_parse() with `input` for the parser.  Leaves by itself on misuse and after --help. */
+void command_parse(const struct argp *argp, int argc, char **argv, void *input);
+
 /* What an argp parser returns for keys that are not its own, of a command with exactly one argument, called
  * `what` in messages and put into `out`. */
 error_t command_one_argument(int key, char *arg, struct argp_state *state, const char *what,

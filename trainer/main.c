@@ -41,8 +41,8 @@ static int help(void) {
     }
     (void)puts(
         "\n`besom-trainer COMMAND --help' tells more; besom-trainer(1) lists the config's keys.\n"
-        "Exit status: 0 done, 1 failed, 2 misuse or a bad config, 74 storage failed,\n"
-        "85 saved on request: call again to go on.");
+        "Exit status: 0 done, 1 failed, 2 misuse or a bad config, 71 out of memory,\n"
+        "74 storage failed, 85 saved on request: call again to go on.");
     return command_finish(STATUS_DONE);
 }
 

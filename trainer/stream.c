@@ -201,7 +201,7 @@ static int start(struct stream *s, struct err *err) {
         return err_set(err, ERR_PARSE, "%s: not a gzip file", s->path);
     }
     if (gzip && inflateInit2(&s->z, GZIP_WINDOW) != Z_OK) {
-        abort(); // out of memory
+        mem_exhausted();
     }
     s->gzip = gzip;
     return ERR_OK;
