@@ -70,12 +70,14 @@ def tool(name):
 
 
 class Campaign:
-    """`count`, `seed`, `random`, `args` (the command line), `folder` (a fresh one, gone at the end)."""
+    """`count`, `seed`, `random`, `args` (the command line), `folder` (a fresh one, gone at the end).  A default_count of
+    None is a campaign over a list of cases: it has no --count.  What is in `cleanups` is called at the end."""
 
     def __init__(self, name, default_count, about="", add_arguments=None):
         parser = argparse.ArgumentParser(description=about)
-        parser.add_argument("--count", type=int, default=default_count, metavar="N",
-                            help=f"how many cases (default: {default_count}, the short form)")
+        if default_count is not None:
+            parser.add_argument("--count", type=int, default=default_count, metavar="N",
+                                help=f"how many cases (default: {default_count}, the short form)")
         parser.add_argument("--seed", type=int, metavar="S",
                             help="repeats an earlier campaign (default: from the clock)")
         parser.add_argument("--keep", action="store_true", help="leave the work folder behind")
@@ -84,16 +86,18 @@ class Campaign:
             add_arguments(parser)
         self.args = parser.parse_args()
         self.name = name
-        self.count = self.args.count
+        self.count = self.args.count if default_count is not None else None
         self.seed = self.args.seed if self.args.seed is not None else time.time_ns() % 1_000_000_000
         self.random = random.Random(self.seed)
         self.passes = self.failures = 0
+        self.cleanups = []
         self._told = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"besom-{name}-"))
         atexit.register(self._tidy)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that _tidy is called
         _environment_of_tests(self.folder)
-        print(f"{name}: {self.count} cases, seed {self.seed}", flush=True)
+        cases = "all" if self.count is None else self.count
+        print(f"{name}: {cases} cases, seed {self.seed}", flush=True)
 
     def more(self):
         """Whether there are cases left."""
@@ -104,7 +108,8 @@ class Campaign:
         now = time.monotonic()
         if now - self._told >= 5:
             self._told = now
-            self.say(f"{self.passes + self.failures} of {self.count}, {self.failures} failed")
+            of = "" if self.count is None else f" of {self.count}"
+            self.say(f"{self.passes + self.failures}{of}, {self.failures} failed")
 
     def failed(self, text):
         """`text` says what to do to see it again."""
@@ -134,6 +139,8 @@ class Campaign:
 
     def _tidy(self):
         kill_all(self.folder)
+        for cleanup in self.cleanups:
+            cleanup()
         if self.args.keep:
             self.say(f"kept {self.folder}")
         else:
@@ -173,10 +180,10 @@ def start_besom(*words, env=None, cwd=None, stdout=subprocess.DEVNULL, stderr=su
                             stderr=stderr, stdin=subprocess.DEVNULL, **more)
 
 
-def run_besom(*words, check=None, timeout=600, **more):
+def run_besom(*words, check=None, timeout=600, stdout=subprocess.PIPE, **more):
     """Runs `besom WORDS...` to its end.  `check` is the status that it must end with (or several), else
     Failed is raised; past `timeout` seconds it is killed, and Failed raised."""
-    process = start_besom(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    process = start_besom(*words, stdout=stdout, stderr=subprocess.PIPE, **more)
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
