@@ -40,6 +40,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /* What to type for besom: the path that it was called by, or "besom" where the shell found it.  A path
  * stays as it was typed, relative to the same folder. */

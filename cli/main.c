@@ -24,6 +24,7 @@ const struct cmd cmds[] = {
     {"curves", cmd_curves, "learning curves in the terminal"},
     {"show", cmd_show, "all of one trial"},
     {"log", cmd_log, "what a trial has printed"},
+    {"verify", cmd_verify, "hold a results folder to its invariants"},
     {0},
 };
 
