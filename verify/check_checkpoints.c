@@ -231,8 +231,10 @@ static bool read_metric(const cJSON *json, double *number) {
 
 static bool has_bits(double number, int64_t bits) {
     double stored;
+    int64_t own;
     memcpy(&stored, &bits, sizeof stored);
-    return memcmp(&number, &stored, sizeof number) == 0 || (isnan(number) && isnan(stored));
+    memcpy(&own, &number, sizeof own);
+    return own == bits || (isnan(number) && isnan(stored));
 }
 
 static int values_at(const struct facts *f, int64_t epoch) {
