@@ -1,7 +1,9 @@
 /* besom-trainer - trains one network as its config says; the worker of a sweep, and usable by hand. */
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/mem.h"
 #include "trainer/commands.h"
+#include "trainer/numerics.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -63,6 +65,16 @@ static int misuse(const char *word) {
     return STATUS_MISUSE;
 }
 
+/* And what its results hang on besides the configs. */
+static int version(void) {
+    struct buf numerics = {0};
+    numerics_pin();
+    numerics_describe(&numerics);
+    (void)printf("%s\n%s\n", argp_program_version, buf_text(&numerics)); // command_finish() tells
+    buf_release(&numerics);
+    return command_finish(STATUS_DONE);
+}
+
 static bool is_any(const char *word, const char *a, const char *b) {
     return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
@@ -77,8 +89,7 @@ int main(int argc, char **argv) {
         return help();
     }
     if (is_any(argv[1], "--version", "-V")) {
-        (void)puts(argp_program_version);
-        return command_finish(STATUS_DONE);
+        return version();
     }
     for (int i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {

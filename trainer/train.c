@@ -86,7 +86,8 @@ static int prepare(struct training *t, struct err *err) {
     if (config->stop.seconds > 0) {
         rc = time_spent_load(&t->spent, t->options->checkpoint_dir, err);
     }
-    return rc == ERR_OK ? training_resume(t, err) : rc;
+    rc = rc == ERR_OK ? training_resume(t, err) : rc;
+    return rc == ERR_OK ? training_settle_origin(t, err) : rc;
 }
 
 static void training_release(struct training *t) {

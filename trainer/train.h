@@ -2,6 +2,7 @@
  *
  *     lock the folder, open the data, build the network
  *     open the latest valid checkpoint, or initialize
+ *     at the first start, write down how it begins: origin.json
  *     print the start event and the records that the checkpoint carries
  *     for each epoch: shuffle; for each batch: gather, forward, backward, step
  *                     evaluate (the averaged weights, with `ema`); checkpoint if due; print the record;
@@ -42,8 +43,9 @@ typedef bool train_stop_fn(void *context);
 struct train_options {
     const char *checkpoint_dir; // exists; locked for the time of the training
     const char *cache_dir;
-    FILE *out; // records and events, one JSON object a line; flushed
-    FILE *log; // text for people
+    const char *program; // name and version, for the start event and origin.json; NULL: no version
+    FILE *out;           // records and events, one JSON object a line; flushed
+    FILE *log;           // text for people
     train_stop_fn *stop;
     void *stop_context;
 };
@@ -52,7 +54,7 @@ enum { TRAIN_LOCK_WAIT_MS = 5000 }; // for the former worker of the folder, whic
 
 /* Fails with ERR_BUSY when another process trains in the folder,
  * ERR_RANGE when the layers do not fit the data, ERR_DIFFERS when the folder belongs to another trial
- * or its checkpoints to other data, ERR_* of the data, of the disk. */
+ * or it began with other data, ERR_* of the data, of the disk. */
 int train_run(const struct config *config, const struct train_options *options,
               enum train_result *result, struct err *err);
 

@@ -166,10 +166,7 @@ static void note_skipped(void *context, const char *name, const struct err *reas
 static int restore(struct training *t, const struct checkpoint *checkpoint, struct err *err) {
     const struct checkpoint_state *state = checkpoint_state(checkpoint);
     if (strcmp(state->dataset, t->set.hash) != 0) {
-        return err_set(err, ERR_DIFFERS,
-                       "the data set %s is not the one of the checkpoints: its content was %s and "
-                       "is %s now",
-                       t->config->dataset.name, state->dataset, t->set.hash);
+        return training_complain_data(t, state->dataset, err);
     }
     const char *ours = t->weights != NULL ? weights_hash(t->weights) : "none";
     const char *theirs = state->init_from != NULL ? state->init_from : "none";

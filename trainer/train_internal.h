@@ -68,6 +68,15 @@ int training_say_done(struct training *t, enum stop_reason why, struct err *err)
 /* The start event, and what a reader of the output has missed, if it has missed anything. */
 int training_repeat_records(struct training *t, struct err *err);
 
+/* ---- train_origin.c ---- */
+
+/* Once data and checkpoints are known: leaves origin.json at the first start, and refuses, with ERR_DIFFERS,
+ * other data than it names. */
+int training_settle_origin(struct training *t, struct err *err);
+
+/* ERR_DIFFERS: the data's content was `then`. */
+int training_complain_data(const struct training *t, const char *then, struct err *err);
+
 /* ---- train_look.c ---- */
 
 /* Once the network is there; nothing when the config does not ask for looks. */

@@ -26,6 +26,11 @@ static int say_start(struct training *t, int from_epoch, struct err *err) {
     numerics_describe(&numerics);
     buf_printf(&t->line, "{\"event\": \"start\", \"from_epoch\": %d, \"deterministic\": true, ",
                from_epoch);
+    if (t->options->program != NULL) {
+        buf_puts(&t->line, "\"program\": ");
+        buf_json_string(&t->line, t->options->program, strlen(t->options->program));
+        buf_puts(&t->line, ", ");
+    }
     buf_printf(&t->line, "\"parameters\": %zu, \"numerics\": ", net_param_count(t->net));
     buf_json_string(&t->line, numerics.data, numerics.len);
     buf_putc(&t->line, '}');

@@ -187,7 +187,7 @@ static void other_data_than_the_checkpoints_is_refused(void **state) {
     free(data);
     struct run run = train(two, "data-changed", 0);
     assert_int_equal(run.rc, ERR_DIFFERS);
-    assert_non_null(strstr(run.err.msg, "is not the one of the checkpoints"));
+    assert_non_null(strstr(run.err.msg, "is not the one that this training began with"));
     assert_non_null(strstr(run.out, "{\"event\": \"failed\", \"reason\": \"differs\""));
     free(run.out);
 }
