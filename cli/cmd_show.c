@@ -53,6 +53,11 @@ static const char layers_sql[] =
 static const char failures_sql[] = "SELECT attempt, reason, exit_status, signal, log_tail"
                                    " FROM failures WHERE trial = ?1 ORDER BY attempt";
 
+/* What trained it, each once, by the first attempt that said so. */
+static const char trainers_sql[] = "SELECT min(attempt) AS attempt, program, numerics FROM attempt"
+                                   " WHERE trial = ?1 AND coalesce(program, numerics) NOT NULL"
+                                   " GROUP BY program, numerics ORDER BY 1";
+
 static int open_for(struct query *q, struct store *store, const char *sql, int64_t trial,
                     struct err *err) {
     int rc = query_open(q, store, sql, err);
@@ -149,6 +154,26 @@ static void print_head(const struct query *q) {
     printf("  key        %s\n", query_text(q, 3));
 }
 
+/* A line for each; one alone needs no attempt. */
+static int print_trainers(struct store *store, int64_t trial, struct err *err) {
+    struct query q;
+    int rc = open_for(&q, store, trainers_sql, trial, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    char since[64] = "";
+    for (bool first = true; (rc = query_next(&q, err)) > 0; first = false) {
+        if (!first || query_int(&q, 0) > 1) {
+            (void)snprintf(since, sizeof since, " (from attempt %s)", query_text(&q, 0)); // fits
+        }
+        bool both = !query_is_null(&q, 1) && !query_is_null(&q, 2);
+        printf("  %-9s  %s%s%s%s\n", first ? "trainer" : "", query_text(&q, 1), both ? ", " : "",
+               query_text(&q, 2), since);
+    }
+    query_close(&q);
+    return rc;
+}
+
 static void print_failures(struct query *q, struct err *err, int *rc) {
     for (bool first = true; (*rc = query_next(q, err)) > 0; first = false) {
         printf("%s  attempt %s: %s", first ? "\nattempts that did not complete\n" : "",
@@ -181,6 +206,7 @@ static int show_text(struct store *store, const char *out, int64_t trial, struct
         print_head(&q);
         (void)snprintf(dir, sizeof dir, "%s/trials/%s", out, query_text(&q, 3)); // cut: no files
         printf("  files      %s\n", dir);
+        rc = print_trainers(store, trial, err);
         print_config(query_text(&q, 8));
     }
     query_close(&q);
@@ -262,6 +288,8 @@ static int show_json(struct store *store, int64_t trial, struct err *err) {
                       : rc;
     buf_puts(&out, ",\n\"layers\": ");
     rc = rc == ERR_OK ? put_json_rows(&out, store, layers_sql, trial, err) : rc;
+    buf_puts(&out, ",\n\"trainers\": ");
+    rc = rc == ERR_OK ? put_json_rows(&out, store, trainers_sql, trial, err) : rc;
     buf_puts(&out, ",\n\"failures\": ");
     rc = rc == ERR_OK ? put_json_rows(&out, store, failures_sql, trial, err) : rc;
     if (rc == ERR_OK) {

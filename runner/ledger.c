@@ -99,7 +99,8 @@ void ledger_item_free(struct ledger_item *item) {
     case LEDGER_START:
         free(item->start.numerics);
         free(item->start.program);
-        free(item->start.before);
+        free(item->start.numerics_before);
+        free(item->start.program_before);
         break;
     case LEDGER_EPOCH:
         free(item->epoch.metrics);
@@ -184,16 +185,23 @@ static int apply_begin(struct ledger *l, struct ledger_item *item, struct err *e
     return store_begin_attempt(l->store, item->trial, item->attempt, item->begin.slot, err);
 }
 
+/* What the latest attempt that said otherwise than this one said; an attempt that said nothing does not
+ * count, nor is there anything other than nothing. */
+#define SAID_BEFORE(column)                                                                        \
+    "SELECT b." column " FROM attempt a JOIN attempt b ON b.trial = a.trial"                       \
+    " AND b.attempt < a.attempt AND b." column " <> a." column                                     \
+    " WHERE a.trial = ?1 AND a.attempt = ?2 ORDER BY b.attempt DESC LIMIT 1"
+
 static int apply_start(struct ledger *l, struct ledger_item *item, struct err *err) {
-    free(item->start.before);
-    int rc = ask(l, item,
-                 "SELECT numerics FROM attempt WHERE trial = ?1 AND attempt < ?2"
-                 " AND numerics IS NOT NULL ORDER BY attempt DESC LIMIT 1",
-                 &item->start.before, err);
-    return rc == ERR_OK
-               ? store_put_start(l->store, item->trial, item->attempt, item->start.from_epoch,
-                                 item->start.numerics, item->start.program, err)
-               : rc;
+    free(item->start.numerics_before); // of a batch that was rolled back
+    free(item->start.program_before);
+    item->start.numerics_before = item->start.program_before = NULL;
+    int rc = store_put_start(l->store, item->trial, item->attempt, item->start.from_epoch,
+                             item->start.numerics, item->start.program, err);
+    rc = rc == ERR_OK ? ask(l, item, SAID_BEFORE("numerics"), &item->start.numerics_before, err)
+                      : rc;
+    return rc == ERR_OK ? ask(l, item, SAID_BEFORE("program"), &item->start.program_before, err)
+                        : rc;
 }
 
 /* Its place in the list of refused attempts, or -1. */

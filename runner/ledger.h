@@ -63,7 +63,8 @@ struct ledger_item {
         struct {
             int from_epoch;
             char *numerics, *program; // may be NULL
-            char *before;             // out: what the last attempt said that said something; NULL
+            // out: what the latest attempt before said that said otherwise; NULL: none did
+            char *numerics_before, *program_before;
         } start;
         struct {
             int epoch;

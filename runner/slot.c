@@ -19,6 +19,7 @@ void slot_init(struct slot *slot, struct run *run, int index) {
 
 static void clear_attempt(struct slot *slot) {
     struct slot_attempt *a = &slot->attempt;
+    free(a->drift);
     free(a->stopped);
     free(a->failed_reason);
     free(a->failed_message);
@@ -61,6 +62,7 @@ void slot_run(struct slot *slot, int64_t trial) {
     slot->trial = trial;
     slot->begun = false;
     slot->barren = slot->idle_saves = slot->epochs_best = slot->bad_lines = 0;
+    memset(slot->drift_told, 0, sizeof slot->drift_told);
     begin_attempt(slot);
 }
 

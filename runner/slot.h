@@ -31,13 +31,17 @@ enum slot_state {
     SLOT_WAITING, // for the next attempt
 };
 
+/* What may change between attempts, and is told once a trial. */
+enum slot_drift { SLOT_DRIFT_NUMERICS, SLOT_DRIFT_PROGRAM, SLOT_DRIFT_COUNT };
+
 /* What is known of the attempt that is going on. */
 struct slot_attempt {
     int number;
     bool deterministic; // the trainer promised to give the same bits again
     bool done_event, asked, killed;
     char *failed_reason, *failed_message, *differs, *spawn_failure; // owned; NULL
-    char *stopped;         // owned: why it ended before its last epoch; NULL
+    char *drift;   // owned: what is not as in attempts before, and may be why bits differ; NULL
+    char *stopped; // owned: why it ended before its last epoch; NULL
     struct worker_end end; // its tail is owned here
     int layers;            // layers events taken
     int queued_rows;
@@ -62,6 +66,7 @@ struct slot {
         idle_saves;  // attempts in a row without progress; saved states without an epoch between
     int epochs_best; // the most contiguous epochs that there ever were
     int bad_lines;
+    bool drift_told[SLOT_DRIFT_COUNT];
     uint64_t start_ns, mark_ns; // of the run's clock: the trial's begin; the last epoch
 };
 

@@ -180,14 +180,42 @@ void slot_line(struct slot *slot, const char *text, size_t len, bool cut) {
 
 /* ---- after the commit ---- */
 
-void slot_ack_start(struct slot *slot, const struct ledger_item *item) {
-    const char *before = item->start.before, *now = item->start.numerics;
-    if (before != NULL && now != NULL && strcmp(before, now) != 0) {
-        run_warn(slot->run, slot->trial,
-                 "trial %lld goes on with other numerics, so its bits may differ: \"%s\" before, "
-                 "\"%s\" now",
-                 (long long)slot->trial, before, now);
+/* One thing of the trainer is not as it was: told once a trial, and kept for the case that bits differ. */
+static void note_drift(struct slot *slot, enum slot_drift what, const char *before,
+                       const char *now) {
+    static const char *const names[] = {"numerics", "program"};
+    static const char *const effects[] = {"goes on with other numerics, so its bits may differ",
+                                          "goes on with another program"};
+    if (before == NULL) {
+        return;
     }
+    struct slot_attempt *a = &slot->attempt;
+    char *drift = a->drift; // the numerics, when this is the program
+    a->drift = mem_printf("%s%sits %s %s changed (\"%.80s\" before, \"%.80s\" now)",
+                          drift != NULL ? drift : "", drift != NULL ? " and " : "", names[what],
+                          what == SLOT_DRIFT_NUMERICS ? "have" : "has", before, now);
+    free(drift);
+    if (!slot->drift_told[what]) {
+        slot->drift_told[what] = true;
+        run_warn(slot->run, slot->trial, "trial %lld %s: \"%s\" before, \"%s\" now",
+                 (long long)slot->trial, effects[what], before, now);
+    }
+}
+
+void slot_ack_start(struct slot *slot, const struct ledger_item *item) {
+    note_drift(slot, SLOT_DRIFT_NUMERICS, item->start.numerics_before, item->start.numerics);
+    note_drift(slot, SLOT_DRIFT_PROGRAM, item->start.program_before, item->start.program);
+}
+
+/* What came out with other bits, with the likely cause where one is known, and the way out. */
+static char *explain_differs(const struct slot *slot, const char *differs) {
+    const char *drift = slot->attempt.drift;
+    return drift == NULL
+               ? mem_strdup(differs)
+               : mem_printf("%s; %s, the likely cause: run it as it began, "
+                            "by --retry-failed and without the checkpoints made since, or anew "
+                            "with another --out",
+                            differs, drift);
 }
 
 static void resume_if_drained(struct slot *slot) {
@@ -245,7 +273,7 @@ void slot_ack_epoch(struct slot *slot, const struct ledger_item *item) {
     if (item->epoch.differs == NULL && !item->epoch.dropped) {
         note_epoch(slot, item);
     } else if (a->differs == NULL) {
-        a->differs = mem_strdup(item->epoch.differs);
+        a->differs = explain_differs(slot, item->epoch.differs);
         slot_kill(slot); // what it goes on to compute is worth nothing
     }
     resume_if_drained(slot);

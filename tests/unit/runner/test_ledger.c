@@ -70,7 +70,7 @@ static void on_ack(void *context, struct ledger_item *item) {
     }
     if (item->kind == LEDGER_START) {
         (void)snprintf(f->before, sizeof f->before, "%s",
-                       item->start.before == NULL ? "-" : item->start.before);
+                       item->start.numerics_before == NULL ? "-" : item->start.numerics_before);
     }
     if (f->acks < ACKS_MAX) {
         f->order[f->acks] = item->kind == LEDGER_EPOCH ? item->epoch.epoch : -(int)item->kind;
@@ -353,17 +353,19 @@ static void an_attempt_that_differs_tells_of_no_more_layers(void **state) {
     assert_int_equal(number(f, "SELECT sum(epoch) FROM layer WHERE ?1 = ?2", 0, 0), 3);
 }
 
-static void numerics_of_the_attempt_before_are_told(void **state) {
+static void numerics_that_were_other_before_are_told(void **state) {
     struct fixture *f = *state;
-    static const char *const before[] = {"-", "blas 1", "blas 2"};
-    static const char *const numerics[] = {"blas 1", "blas 2", NULL};
-    for (int i = 0; i < 3; i++) {
+    static const struct {
+        const char *now, *before;
+    } attempts[] = {{"blas 1", "-"},      {"blas 1", "-"},      {NULL, "-"},
+                    {"blas 2", "blas 1"}, {"blas 2", "blas 1"}, {"blas 1", "blas 2"}};
+    for (int i = 0; i < 6; i++) {
         begin(f, 0);
         struct ledger_item *item = ledger_item_new(LEDGER_START, f, f->trial[0], i + 1);
-        item->start.numerics = numerics[i] == NULL ? NULL : mem_strdup(numerics[i]);
+        item->start.numerics = attempts[i].now == NULL ? NULL : mem_strdup(attempts[i].now);
         ledger_push(f->ledger, item);
         wait_acks(f, f->acks + 1);
-        assert_string_equal(f->before, before[i]);
+        assert_string_equal(f->before, attempts[i].before);
         push_end(f, 0, i + 1, TRIAL_PAUSED);
         wait_acks(f, f->acks + 1);
     }
@@ -422,7 +424,7 @@ int main(void) {
         CASE(other_bits_are_told_and_stop_nothing),
         CASE(layers_are_written_in_their_order_and_wait_for_company),
         CASE(an_attempt_that_differs_tells_of_no_more_layers),
-        CASE(numerics_of_the_attempt_before_are_told),
+        CASE(numerics_that_were_other_before_are_told),
         CASE(what_is_queued_at_the_end_is_written),
         CASE(after_a_failed_write_nothing_is_acknowledged),
     };

@@ -37,7 +37,7 @@ struct fixture {
     int early; // epochs or verdicts that the reader could not see when they were shown
     int running_max;
     enum trial_status last_status;
-    char last_message[256], last_reason[64], warning[512];
+    char last_message[512], last_reason[64], warning[512];
     double best, eta_at_first_epoch;
     void (*on_epoch)(struct fixture *f);
     bool lose_trainer;   // after planning
@@ -623,6 +623,35 @@ static void other_numerics_are_warned_of(void **state) {
     assert_non_null(strstr(f->warning, "\"blas 1\" before, \"blas 2\" now"));
 }
 
+static void another_program_is_warned_of_once_a_trial(void **state) {
+    struct fixture *f = *state;
+    write_trainer("p=x-1; [ $BESOM_ATTEMPT = 1 ] || p=x-2\n"
+                  "echo \"{\\\"event\\\": \\\"start\\\", \\\"program\\\": \\\"$p\\\"}\"\n"
+                  "echo \"{\\\"epoch\\\": $BESOM_ATTEMPT, \\\"val_accuracy\\\": 0.5}\"\n"
+                  "[ $BESOM_ATTEMPT = 4 ]");
+    run(f, one, 1, "never");
+    assert_int_equal(f->last_status, TRIAL_COMPLETE);
+    assert_int_equal(f->warnings, 1);
+    assert_non_null(
+        strstr(f->warning, "goes on with another program: \"x-1\" before, \"x-2\" now"));
+}
+
+static void bits_that_differ_are_put_down_to_what_has_changed(void **state) {
+    struct fixture *f = *state;
+    write_trainer(
+        "echo \"{\\\"event\\\": \\\"start\\\", \\\"deterministic\\\": true, \\\"numerics\\\": "
+        "\\\"blas $BESOM_ATTEMPT\\\"}\"\n"
+        "echo \"{\\\"epoch\\\": 1, \\\"val_accuracy\\\": 0.$BESOM_ATTEMPT}\"\nfalse");
+    run(f, one, 1, "never");
+    assert_int_equal(f->last_status, TRIAL_FAILED);
+    assert_string_equal(f->last_reason, "nondeterministic");
+    assert_non_null(strstr(f->last_message,
+                           "gives val_accuracy 0.2, stored is 0.1; its numerics have "
+                           "changed (\"blas 1\" before, \"blas 2\" now), the likely "
+                           "cause: run it as it began, by --retry-failed "
+                           "and without the checkpoints made since, or anew with another --out"));
+}
+
 /* ---- what a trainer is given ---- */
 
 static void environment_files_and_placeholders_are_as_documented(void **state) {
@@ -780,6 +809,8 @@ int main(void) {
         CASE(a_flood_of_records_is_held_back_and_kept),
         CASE(a_trainer_waits_while_nothing_can_be_stored),
         CASE(other_numerics_are_warned_of),
+        CASE(another_program_is_warned_of_once_a_trial),
+        CASE(bits_that_differ_are_put_down_to_what_has_changed),
         CASE(environment_files_and_placeholders_are_as_documented),
         CASE(the_documented_shell_trainer_works),
         CASE(the_documented_python_trainer_works_and_resumes),
