@@ -91,6 +91,7 @@ class Storm:
     def finish(self):
         try:
             run_besom("run", self.sweep, "-j", "2", "--out", self.out, check=0)
+            run_besom("verify", "--out", self.out, check=0)
         except Failed as failure:
             self.wrong.append(str(failure))
             return

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Power cuts at random moments of a sweep.  Its folder is on an ext4 image of its own, which is shut down without its
+journal being flushed, again and again.  After each cut
+  - every epoch that `besom run --json` had shown before it is in the database, with the same bits,
+  - the database is whole,
+and when a sweep of sweeps.py is done, its metrics, statuses and checkpoints equal those of an undisturbed one.
+
+A cut is a case.  Needs root, loop devices and ext4; elsewhere it says that it was skipped and exits 77."""
+import shutil
+import signal
+import subprocess
+
+from campaign import (Campaign, Failed, differences, integrity, orphans, results, run_besom, shown, skip,
+                      start_besom, stored)
+from loop_disk import LoopDisk
+from sweeps import NAMES, make_sweeps
+
+LONGEST_S = 0.25  # from a start to the cut
+
+
+class Cuts:
+    """One sweep, whose disk loses its power until it is done."""
+
+    def __init__(self, campaign, disk, name, sweep, whole):
+        self.c, self.disk, self.name, self.sweep, self.whole = campaign, disk, name, sweep, whole
+        self.out = disk.folder / "out"
+        self.cuts = self.shown_before = 0
+        self.promised = set()
+
+    def run(self, most):
+        """What is wrong, or ""."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        wrong, done = "", False
+        while not wrong and not done and self.cuts < most:
+            wrong, done = self.round()
+        return wrong or self.finish()
+
+    def round(self):
+        path = self.c.folder / "lines"
+        with open(path, "wb") as lines, open(self.c.folder / "log", "wb") as log:
+            runner = start_besom("run", self.sweep, "--json", "-j", str(self.c.random.randint(1, 3)),
+                                 "--out", self.out, stdout=lines, stderr=log)
+            try:
+                runner.wait(self.c.random.uniform(0.01, LONGEST_S))
+                return self.ended(runner.returncode)
+            except subprocess.TimeoutExpired:
+                pass
+            said = self.disk.cut(path)
+            self.cuts += 1
+            if self.c.random.random() < 0.5:
+                runner.kill()  # else it meets a disk that answers nothing but errors
+            status = runner.wait()
+        if status not in (0, 74, -signal.SIGKILL):
+            return f"status {status} after the cut: {self.log()}", False
+        left = orphans(self.disk.folder, 3)
+        self.disk.reconnect()
+        if left:
+            return f"outlived the runner: {left}", False
+        self.promised |= shown(path.read_bytes()[:said])
+        return self.look(), False
+
+    def ended(self, status):
+        return ("", True) if status == 0 else (f"status {status} without a cut: {self.log()}", True)
+
+    def log(self):
+        return (self.c.folder / "log").read_text(errors="replace")[-1500:]
+
+    def look(self):
+        """What the cut did to the database; in a copy, since a reader might recover it in place."""
+        copy = self.c.folder / "look"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        for path in self.out.glob("results.db*"):
+            shutil.copy(path, copy)
+        if not self.promised:
+            return ""
+        lost = self.promised - stored(copy)
+        if lost:
+            return f"{len(lost)} values that were shown are lost: {sorted(lost)[:3]}"
+        return "" if integrity(copy) == "ok" else integrity(copy)
+
+    def finish(self):
+        try:
+            run_besom("run", self.sweep, "-j", "2", "--out", self.out, check=0)
+            run_besom("verify", "--out", self.out, check=0)
+        except Failed as failure:
+            return str(failure)
+        return self.look() or differences(results(self.out), self.whole)
+
+
+def main():
+    c = Campaign("power_cut", default_count=50, about=__doc__)
+    disk = LoopDisk.make(c)
+    if disk is None:
+        skip("power cuts need root, loop devices and ext4")
+    sweeps = make_sweeps(c.folder / "sweeps", replicates=8)
+    whole = {}
+    for name in NAMES:
+        run_besom("run", sweeps[name], "-j", "2", "--out", c.folder / name, check=0)
+        whole[name] = results(c.folder / name)
+    sweeps_done = values = 0
+    while c.more():
+        name = NAMES[sweeps_done % len(NAMES)]
+        cuts = Cuts(c, disk, name, sweeps[name], whole[name])
+        wrong = cuts.run(c.count - c.passes - c.failures)
+        sweeps_done += 1
+        values += len(cuts.promised)
+        if wrong:
+            c.failed(f"sweep {sweeps_done} ({name}) after {cuts.cuts} cuts: {wrong}")
+            c.failures += max(cuts.cuts, 1) - 1
+        else:
+            c.passed(cuts.cuts)
+        c.detail(f"sweep {sweeps_done} ({name}): {cuts.cuts} cuts, {len(cuts.promised)} values shown before them")
+    c.say(f"{sweeps_done} sweeps, {values} values shown before a cut")
+    if values == 0:
+        c.failed("nothing was shown before any cut")
+    c.finish()
+
+
+main()
