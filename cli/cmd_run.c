@@ -8,6 +8,7 @@
 #include "cli/summary.h"
 #include "cli/term.h"
 #include "results/compare.h"
+#include "results/snapshot.h"
 #include "runner/plan.h"
 #include "runner/run.h"
 #include "runner/sweep.h"
@@ -214,6 +215,21 @@ static int run_planned(struct store *store, const struct sweep *sweep, const str
     return exit_status(&result, plan);
 }
 
+/* What besom rebuild needs: the plan, and what an earlier run did not come to write. */
+static void keep_copies(struct store *store, int64_t sweep_id) {
+    struct snapshots *snapshots = snapshots_new(store);
+    struct err err;
+    int rc = snapshots_put_sweep(snapshots, sweep_id, &err);
+    rc = rc >= 0 ? snapshots_catch_up(snapshots, NULL, &err) : rc;
+    if (rc < 0) {
+        fprintf(stderr,
+                "besom: warning: the copies of the results for besom rebuild are not up to date, "
+                "the results are: %s\n",
+                err.msg);
+    }
+    snapshots_free(snapshots);
+}
+
 int cmd_run(int argc, char **argv) {
     struct run_args args = {.run = {.retries = -1}};
     struct options options = {0};
@@ -244,6 +260,7 @@ int cmd_run(int argc, char **argv) {
                                               .retry_failed = args.retry_failed};
     status = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options);
     if (status == EXIT_DONE) {
+        keep_copies(store, plan.sweep_id);
         status = run_planned(store, &sweep, &plan, &summary, &args, &options);
     }
     plan_release(&plan);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "results/query.h"
+#include "results/snapshot.h"
 #include "runner/layer_event.h"
 
 #include <math.h>
@@ -26,6 +27,10 @@ struct ledger {
         int attempt;
     } * refused;
     int refused_count;
+    struct snapshots *snapshots;     // the thread's
+    int64_t ended[LEDGER_BATCH_MAX]; // the thread's: trials of the batch whose attempts have ended
+    int ended_count;
+    bool owes; // the thread's: a snapshot could not be written
     struct ledger_calls calls;
     uv_thread_t thread;
     uv_async_t async;
@@ -327,6 +332,43 @@ static void notify(struct ledger *l, const struct err *err) {
     hand_back(l, item);
 }
 
+/* ---- snapshots ---- */
+
+static void note_ended(struct ledger *l, const struct list *batch) {
+    l->ended_count = 0;
+    for (const struct ledger_item *item = batch->first; item != NULL; item = item->next) {
+        if (item->kind == LEDGER_END) {
+            l->ended[l->ended_count++] = item->trial; // at most LEDGER_BATCH_MAX
+        }
+    }
+}
+
+/* Invariant 6.  They are copies: nobody waits for them. */
+static void write_snapshots(struct ledger *l) {
+    for (int i = 0; i < l->ended_count; i++) {
+        struct err err;
+        if (snapshots_put_trial(l->snapshots, l->ended[i], &err) >= 0) {
+            continue;
+        }
+        if (!l->owes) {
+            struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
+            item->notice = mem_printf("a trial's copy of its rows could not be written, which is "
+                                      "made up for later; no result is lost: %s",
+                                      err.msg);
+            hand_back(l, item);
+        }
+        l->owes = true;
+    }
+    l->ended_count = 0;
+}
+
+static void write_owed(struct ledger *l) {
+    struct err ignored; // told when it came up; the next run tries again
+    if (l->owes) {
+        (void)snapshots_catch_up(l->snapshots, NULL, &ignored);
+    }
+}
+
 /* Tries until it is written, or until trying is of no use. */
 static int write_patiently(struct ledger *l, const struct list *batch, struct err *err) {
     enum { PAUSE_MS = 250 };
@@ -381,6 +423,7 @@ static void run(void *arg) {
         uv_mutex_lock(&l->mutex);
         if (rc == ERR_OK) {
             l->commits++;
+            note_ended(l, &batch); // before they are handed back
             struct ledger_item *item;
             while ((item = list_take(&batch)) != NULL) {
                 list_add(&l->done, item);
@@ -393,8 +436,17 @@ static void run(void *arg) {
             }
         }
         (void)uv_async_send(&l->async); // fails for another type of handle only
+        if (rc == ERR_OK && l->ended_count > 0) {
+            uv_mutex_unlock(&l->mutex);
+            write_snapshots(l);
+            uv_mutex_lock(&l->mutex);
+        }
     }
+    bool failed = l->failed;
     uv_mutex_unlock(&l->mutex);
+    if (!failed) {
+        write_owed(l);
+    }
 }
 
 /* ---- the main thread ---- */
@@ -453,6 +505,7 @@ static int start_thread(struct ledger *l) {
 static void on_closed(uv_handle_t *handle) {
     struct ledger *l = handle->data;
     wire_record_release(&l->record);
+    snapshots_free(l->snapshots);
     free(l->refused);
     uv_cond_destroy(&l->changed);
     uv_mutex_destroy(&l->mutex);
@@ -464,11 +517,13 @@ int ledger_new(struct ledger **ledger, uv_loop_t *loop, struct store *store, int
     struct ledger *l = mem_zalloc(1, sizeof *l);
     l->store = store;
     l->sweep_id = sweep_id;
+    l->snapshots = snapshots_new(store);
     l->calls = *calls;
     list_init(&l->queue);
     list_init(&l->done);
     int rc = uv_async_init(loop, &l->async, on_async);
     if (rc != 0) {
+        snapshots_free(l->snapshots);
         free(l);
         return err_set(err, ERR_IO, "start the ledger: %s", uv_strerror(rc));
     }
@@ -494,6 +549,8 @@ void ledger_close(struct ledger *l) {
     uv_cond_signal(&l->changed);
     uv_mutex_unlock(&l->mutex);
     (void)uv_thread_join(&l->thread); // it is ours and was never joined
+    snapshots_free(l->snapshots);     // its statements have to go before the store
+    l->snapshots = NULL;
     list_clear(&l->done);
     uv_close((uv_handle_t *)&l->async, on_closed);
 }

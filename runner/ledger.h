@@ -15,7 +15,9 @@
  *   3. A batch is applied wholly or not at all: when the disk is full it is rolled back and tried again.
  *   4. Of an attempt that was found to differ from what is stored no later epoch and no layer is written.
  *   5. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
- *      is called once. */
+ *      is called once.
+ *   6. After an attempt's end is committed and handed back, the trial's snapshot (results/snapshot.h) is written, by
+ *      this thread.  Where that fails, a notice says so once, and the thread tries again when it ends. */
 #ifndef RUNNER_LEDGER_H
 #define RUNNER_LEDGER_H
 
