@@ -25,6 +25,7 @@ const struct cmd cmds[] = {
     {"show", cmd_show, "all of one trial"},
     {"log", cmd_log, "what a trial has printed"},
     {"verify", cmd_verify, "hold a results folder to its invariants"},
+    {"rebuild", cmd_rebuild, "make a damaged or lost results.db anew"},
     {0},
 };
 

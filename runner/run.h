@@ -144,6 +144,9 @@ int run_sweep(struct store *store, const struct sweep *sweep, const struct plan 
 int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recovered,
              struct err *err);
 
+/* Takes the lock of the folder, which is there, alone. */
+int run_lock(const char *out_dir, int *fd, struct err *err);
+
 /* The processors that this process may use (sched_getaffinity, cgroup quota). */
 int run_default_jobs(void);
 

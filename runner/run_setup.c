@@ -91,7 +91,7 @@ static int make_folders(const char *out_dir, struct err *err) {
     return rc;
 }
 
-static int take_lock(const char *out_dir, int *fd, struct err *err) {
+int run_lock(const char *out_dir, int *fd, struct err *err) {
     char *path = mem_printf("%s/lock", out_dir);
     int rc = fs_lock(path, fd, err);
     free(path);
@@ -118,7 +118,7 @@ int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recov
     int fd = -1;
     // The lock before anything that writes: the folders inside are made by its holder.
     int rc = fs_mkdirs(out_dir, err);
-    rc = rc == ERR_OK ? take_lock(out_dir, &fd, err) : rc;
+    rc = rc == ERR_OK ? run_lock(out_dir, &fd, err) : rc;
     rc = rc == ERR_OK ? make_folders(out_dir, err) : rc;
     rc = rc == ERR_OK ? store_open(&opened, out_dir, STORE_WRITE, err) : rc;
     rc = rc == ERR_OK ? recover(opened, recovered, err) : rc;

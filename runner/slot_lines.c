@@ -2,57 +2,27 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "base/wire.h"
 #include "runner/layer_event.h"
 #include "runner/ledger.h"
 #include "runner/run_internal.h"
+#include "runner/start_event.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A copy of what a trainer says of itself, for messages and the store: cut, without control characters,
- * which could play with a terminal. */
-static char *plain_text(const struct cJSON *value, size_t max) {
-    if (value == NULL || json_type(value) != JSON_STRING) {
-        return NULL;
-    }
-    const char *text = json_text(value);
-    size_t len = strlen(text);
-    len = len < max ? len : max;
-    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
-        len--; // not within a character
-    }
-    char *copy = mem_printf("%.*s", (int)len, text);
-    for (unsigned char *c = (unsigned char *)copy; *c != '\0'; c++) {
-        if (utf8_is_control(c)) {
-            bool two = *c == 0xc2;
-            *c = ' ';
-            c += two;
-            *c = ' ';
-        }
-    }
-    return copy;
-}
-
 /* ---- lines ---- */
 
 static void on_start(struct slot *slot, const struct cJSON *event) {
-    enum { NUMERICS_MAX = 1000, PROGRAM_MAX = 200 };
-    int64_t from = 0;
-    const struct cJSON *from_epoch = json_get(event, "from_epoch");
-    const struct cJSON *promise = json_get(event, "deterministic");
-    if (from_epoch != NULL && !json_integer(from_epoch, 0, WIRE_EPOCH_MAX, &from)) {
-        from = 0; // odd, but nothing depends on it
-    }
-    slot->attempt.deterministic =
-        promise != NULL && json_type(promise) == JSON_BOOL && json_bool(promise);
+    struct start_event start;
+    start_event_read(&start, event);
+    slot->attempt.deterministic = start.deterministic;
     struct ledger_item *item =
         ledger_item_new(LEDGER_START, slot, slot->trial, slot->attempt.number);
-    item->start.from_epoch = (int)from;
-    item->start.numerics = plain_text(json_get(event, "numerics"), NUMERICS_MAX);
-    item->start.program = plain_text(json_get(event, "program"), PROGRAM_MAX);
+    item->start.from_epoch = start.from_epoch;
+    item->start.numerics = start.numerics; // both are the item's from now on
+    item->start.program = start.program;
     ledger_push(slot->run->ledger, item);
 }
 
@@ -62,7 +32,7 @@ static void on_done(struct slot *slot, const struct cJSON *event) {
     struct slot_attempt *a = &slot->attempt;
     a->done_event = true;
     if (a->stopped == NULL) { // the first counts
-        a->stopped = plain_text(json_get(event, "stopped"), REASON_MAX);
+        a->stopped = event_text(json_get(event, "stopped"), REASON_MAX);
     }
 }
 
@@ -70,9 +40,9 @@ static void on_failed(struct slot *slot, const struct cJSON *event) {
     enum { MESSAGE_MAX = 400 };
     struct slot_attempt *a = &slot->attempt;
     if (a->failed_reason == NULL) { // the first counts
-        char *reason = plain_text(json_get(event, "reason"), REASON_MAX);
+        char *reason = event_text(json_get(event, "reason"), REASON_MAX);
         a->failed_reason = reason != NULL ? reason : mem_strdup("failed");
-        a->failed_message = plain_text(json_get(event, "message"), MESSAGE_MAX);
+        a->failed_message = event_text(json_get(event, "message"), MESSAGE_MAX);
     }
 }
 

@@ -331,14 +331,27 @@ static void keep_tail(struct trial_log *log, const char *text, size_t len) {
     buf_put(&log->tail, text, len);
 }
 
-void trial_log_line(struct trial_log *log, const char *text, size_t len, bool cut) {
+/* A line that only the runner may begin like this, with its newline. */
+static bool looks_like_header(const char *text, size_t len) {
+    char line[64];
+    if (len >= sizeof line || text[0] != '-') {
+        return false;
+    }
+    memcpy(line, text, len);
+    line[len] = '\n';
+    return trial_log_header_read(line, len + 1) > 0;
+}
+
+void trial_log_line(struct trial_log *log, const char *text, size_t len, bool cut, bool is_told) {
     const char *mark = cut ? " [the line goes on]" : "";
+    bool pretends = len > 0 && (looks_like_header(text, len) || (text[0] == '{' && !is_told));
     keep_tail(log, text, len);
     keep_tail(log, "\n", 1);
-    make_room(log, len + strlen(mark) + 1);
+    make_room(log, pretends + len + strlen(mark) + 1);
     if (log->fd < 0) {
         return;
     }
+    buf_puts(&log->pending, pretends ? " " : "");
     buf_put(&log->pending, text, len);
     buf_puts(&log->pending, mark);
     buf_putc(&log->pending, '\n');

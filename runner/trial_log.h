@@ -5,7 +5,9 @@
  *     {"epoch": 1, "val_accuracy": 0.81}
  *     --- attempt 2, 2026-11-23T22:14:40Z
  *
- * Lines go in whole and as they are, those of stdout and stderr in the order of their arrival.  As a
+ * Lines go in whole and as they are, those of stdout and stderr in the order of their arrival; but a line that
+ * could be taken for a header, or one of stderr that could be taken for a record, has a space before it, so that
+ * all can be read again (runner/log_rows.h).  As a
  * rule there is one file, `log`.  Of a trial that prints more than that may hold, the beginning and the
  * end are kept:
  *
@@ -75,8 +77,8 @@ struct trial_log {
 int trial_log_open(struct trial_log *log, const char *path, int attempt, int64_t limit,
                    struct err *err);
 
-/* Adds a line; `cut` says so when its rest was dropped. */
-void trial_log_line(struct trial_log *log, const char *text, size_t len, bool cut);
+/* Adds a line; `cut` says so when its rest was dropped, `is_told` when it came by stdout, where records are. */
+void trial_log_line(struct trial_log *log, const char *text, size_t len, bool cut, bool is_told);
 
 /* A line of the runner's own: "--- " and the text. */
 void trial_log_note(struct trial_log *log, const char *text);

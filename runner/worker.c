@@ -97,7 +97,7 @@ static void finish_if_all_ended(struct worker *w) {
 static void on_line(void *context, const char *text, size_t len, bool cut) {
     struct stream *s = context;
     struct worker *w = s->worker;
-    trial_log_line(&w->log, text, len, cut);
+    trial_log_line(&w->log, text, len, cut, s->is_stdout);
     if (s->is_stdout) {
         w->calls.line(w->calls.context, text, len, cut);
     }

@@ -62,7 +62,7 @@ static void print(struct fixture *f, struct trial_log *log, int count) {
     for (int i = 0; i < count; i++) {
         char text[32];
         int len = snprintf(text, sizeof text, "line %d", ++f->printed);
-        trial_log_line(log, text, (size_t)len, false);
+        trial_log_line(log, text, (size_t)len, false, true);
         if (i % 100 == 0) {
             trial_log_flush(log);
         }
@@ -255,7 +255,7 @@ static void what_a_trainer_prints_is_no_seal(void **state) {
         TRIAL_LOG_SEAL, "--- attempt 7, 2026-11-23T22:13:05Z",
         "--- attempt 3 goes on; from the end of log to here: 9 lines, 9 bytes"};
     for (int i = 0; i < 3; i++) {
-        trial_log_line(&log, forged[i], strlen(forged[i]), false);
+        trial_log_line(&log, forged[i], strlen(forged[i]), false, true);
     }
     print(f, &log, 3 * LINES_THAT_OVERFLOW);
     trial_log_close(&log);
