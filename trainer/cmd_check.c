@@ -29,7 +29,8 @@ static const char doc[] =
     "  echo '{\"optimizer\": \"adm\"}' | besom-trainer check\n"
     "\n"
     "Says what is wrong with each FILE.  Without one, reads a config a line from stdin and answers "
-    "each with a line: its identity and number of epochs, or its errors.\v"
+    "each with a line: its identity, number of epochs and the fingerprint of its data, or its "
+    "errors.\v"
     "Everything is looked at that a training needs: keys, ranges, the data set (which is decoded "
     "into "
     "the cache), and whether the layers fit together.";
@@ -91,6 +92,7 @@ static int open_sizes(struct dataset *sizes, const struct dataset_spec *spec, co
                                   .shape = set.shape,
                                   .type = set.type,
                                   .classes = set.classes};
+        memcpy(sizes->hash, set.hash, sizeof set.hash);
         dataset_close(&set);
     }
     return rc;
@@ -266,6 +268,7 @@ static struct cJSON *answer(struct checker *checker, const char *text, size_t le
     if (rc == ERR_OK) {
         json_set(answer, "identity", json_copy(config.identity));
         json_set(answer, "epochs", json_new_number(config.epochs));
+        json_set(answer, "fingerprint", json_new_string(open_once(checker, &config)->set.hash));
         json_delete(errors);
     } else {
         json_set(answer, "errors", errors);
@@ -314,7 +317,8 @@ static int check_file(struct checker *checker, const char *path) {
     int rc = check_config(checker, &config, json_root(json), command_complain, &list);
     diag_finish(&diag);
     if (rc == ERR_OK) {
-        (void)printf("%s: ok\n", path); // command_finish() tells of a failure
+        (void)printf("%s: ok, dataset %s\n", path, // command_finish() tells of a failure
+                     open_once(checker, &config)->set.hash);
     } else {
         (void)fputs(buf_text(&diag.text), stderr); // nowhere left to report a failure
     }

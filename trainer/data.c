@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* ---- sets in memory ---- */
@@ -97,10 +98,23 @@ static int open_whole(struct dataset *set, const struct dataset_spec *spec, cons
     return rc;
 }
 
+/* Before anything is taken from it: which part that is is no matter of its identity. */
+static int check_fingerprint(const struct dataset *set, const struct dataset_spec *spec,
+                             struct err *err) {
+    if (spec->fingerprint[0] == '\0' || strcmp(spec->fingerprint, set->hash) == 0) {
+        return ERR_OK;
+    }
+    return err_set(err, ERR_DIFFERS,
+                   "dataset.fingerprint: the data set %s is another one: %s is wanted, and its "
+                   "content is %s",
+                   spec->name, spec->fingerprint, set->hash);
+}
+
 int dataset_open(struct dataset *set, const struct dataset_spec *spec, const char *cache_dir,
                  struct err *err) {
     struct dataset opened = {0};
     int rc = open_whole(&opened, spec, cache_dir, err);
+    rc = rc == ERR_OK ? check_fingerprint(&opened, spec, err) : rc;
     rc = rc == ERR_OK ? data_split(&opened, spec, err) : rc;
     rc = rc == ERR_OK ? data_normalize(&opened, &spec->normalize, err) : rc;
     if (rc != ERR_OK) {

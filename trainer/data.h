@@ -8,8 +8,8 @@
  * Others ("blobs", "spirals", "sparse") are made in memory, see data_synthetic.c.
  *
  * The cache file, NAME-XXXXXXXX.cache with a hash of the folder's path and of what is taken from it,
- * holds the decoded arrays behind a header with the sizes, the length and modification time of the
- * source files, and hashes of the content and of itself.  On every use it is compared with the sources
+ * holds the decoded arrays behind a header with the sizes, the length and times (of content and
+ * inode) of the source files, and hashes of the content and of itself.  On every use it is compared with the sources
  * and rehashed: whatever does not fit is made again, atomically, by one process at a time (a lock file
  * beside it) while others wait for it.  N workers share the pages.
  *
@@ -59,7 +59,8 @@ struct dataset {
  * what `spec` asks for.  Errors name the file and what is wrong with it, or the key: ERR_NOT_FOUND (with
  * the Debian package to install, for "fashion-mnist"), ERR_PARSE (truncated, damaged, trailing bytes),
  * ERR_VERSION, ERR_RANGE (wrong dimensions or types, labels out of range, values that are not finite,
- * parts that do not agree, an empty set, fewer images than are wanted, keys of another format), ERR_IO
+ * parts that do not agree, an empty set, fewer images than are wanted, keys of another format), ERR_DIFFERS
+ * (its content has another fingerprint than `spec` names), ERR_IO
  * and ERR_FULL (also for a cache that cannot be made), ERR_BUSY when another process holds the cache for
  * two minutes. */
 int dataset_open(struct dataset *set, const struct dataset_spec *spec, const char *cache_dir,

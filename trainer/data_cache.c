@@ -33,7 +33,7 @@ struct header {
     char content[HASH_HEX_LEN]; // of shape, images and labels
     char check[HASH_HEX_LEN];   // of this header with zeros here
 };
-static const char MAGIC[16] = "besom-images 3\n";
+static const char MAGIC[16] = "besom-images 4\n";
 
 static uint64_t aligned(uint64_t offset) {
     return (offset + ALIGN - 1) / ALIGN * ALIGN;

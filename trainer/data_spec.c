@@ -68,6 +68,22 @@ static int read_choice(struct table_reader *reader, const struct cJSON *json, co
     return count;
 }
 
+static struct cJSON *read_fingerprint(struct table_reader *reader, const struct cJSON *json,
+                                      void *out) {
+    char *fingerprint = out;
+    fingerprint[0] = '\0';
+    if (json == NULL) {
+        return NULL;
+    }
+    const char *text = json_type(json) == JSON_STRING ? json_text(json) : "";
+    if (strlen(text) != HASH_HEX_LEN || strspn(text, "0123456789abcdef") != HASH_HEX_LEN) {
+        complain(reader, json, "32 of 0-9 and a-f");
+        return NULL;
+    }
+    memcpy(fingerprint, text, HASH_HEX_LEN + 1);
+    return json_new_string(fingerprint);
+}
+
 static struct cJSON *read_split(struct table_reader *reader, const struct cJSON *json, void *out) {
     enum emnist_split *split = out;
     *split = EMNIST_UNSAID;
@@ -212,7 +228,8 @@ static struct cJSON *read_normalize(struct table_reader *reader, const struct cJ
     }
 /* Keys of every set. */
 #define COMMON                                                                                     \
-    CUSTOM("validation", validation, read_validation),                                             \
+    CUSTOM("fingerprint", fingerprint, read_fingerprint),                                          \
+        CUSTOM("validation", validation, read_validation),                                         \
         {.name = "balanced",                                                                       \
          .type = TABLE_BOOL,                                                                       \
          .offset = offsetof(struct dataset_spec, balanced)},                                       \

@@ -7,6 +7,8 @@
 #ifndef TRAINER_SPEC_H
 #define TRAINER_SPEC_H
 
+#include "base/hash.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -244,8 +246,9 @@ struct label_spec {
 /* Which images, and which of them. */
 struct dataset_spec {
     enum dataset_kind kind;
-    char *name;        // owned: a name or a folder
-    int train, test;   // how many samples, 0: all; of a synthetic set, how many are made
+    char *name;      // owned: a name or a folder
+    int train, test; // how many samples, 0: all; of a synthetic set, how many are made
+    char fingerprint[HASH_HEX_LEN + 1]; // what the content must be; "": whatever it is
     double validation; // 0: none; below 1 a share of the training images, else how many
     bool balanced;
     struct normalize_spec normalize;

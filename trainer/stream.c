@@ -161,6 +161,7 @@ static int stamp_of(const struct stat *st, const char *path, struct file_stamp *
     *stamp = (struct file_stamp){
         .size = (uint64_t)st->st_size,
         .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
     };
     return ERR_OK;
 }

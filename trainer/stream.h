@@ -10,10 +10,11 @@
 struct err;
 struct stream;
 
-/* What tells one state of a file from another without reading it. */
+/* What tells one state of a file from another without reading it.  Programs that copy or unpack set the
+ * modification time to what it was elsewhere; the time of the last change of the inode nobody sets. */
 struct file_stamp {
     uint64_t size;
-    int64_t mtime_ns;
+    int64_t mtime_ns, ctime_ns;
 };
 
 /* The stamp of a regular file.  ERR_NOT_FOUND, or ERR_IO also for what is no regular file. */

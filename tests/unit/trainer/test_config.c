@@ -122,6 +122,11 @@ static void complaints_name_the_path_and_what_is_allowed(void **state) {
          "init_from.stric: unknown key \"stric\"; did you mean \"strict\"?\n"},
         {"{\"init_from\": 5}", "init_from: must be a name or an object, not 5\n"},
         {"{\"dataset\": \"\"}", "dataset: must be a name, not \"\"\n"},
+        {"{\"dataset\": {\"fingerprint\": \"0123456789ABCDEF0123456789ABCDEF\"}}",
+         "dataset.fingerprint: must be 32 of 0-9 and a-f, not "
+         "\"0123456789ABCDEF0123456789ABCDEF\"\n"},
+        {"{\"dataset\": {\"name\": \"blobs\", \"fingerprint\": 1}}",
+         "dataset.fingerprint: must be 32 of 0-9 and a-f, not 1\n"},
         {"{\"dataset\": {\"train\": -1}}",
          "dataset.train: must be an integer from 0 to 1000000000, not -1\n"},
         {"{\"augment\": \"crop\"}", "augment: must be an object, not \"crop\"\n"},

@@ -320,6 +320,47 @@ static void a_source_that_changed_makes_the_cache_again(void **state) {
     dataset_close(&set);
 }
 
+static void a_source_replaced_under_its_old_time_and_size_is_noticed(void **state) {
+    (void)state;
+    struct dataset set;
+    open_set(&set, data);
+    char before[HASH_HEX_LEN + 1];
+    strcpy(before, set.hash);
+    dataset_close(&set);
+    // as an archive unpacks it, or cp -p: in place, and by a new file
+    run("cd %s && f=train-labels-idx1-ubyte && cp -p $f old && printf '\\1' |"
+        " dd of=$f bs=1 seek=8 conv=notrunc status=none && touch -r old $f && ! cmp -s $f old &&"
+        " test \"$(stat -c '%%s %%y' $f)\" = \"$(stat -c '%%s %%y' old)\"",
+        data);
+    open_set(&set, data);
+    assert_string_not_equal(set.hash, before);
+    dataset_close(&set);
+    run("mv %s/old %s/train-labels-idx1-ubyte", data, data);
+    open_set(&set, data);
+    assert_string_equal(set.hash, before);
+    dataset_close(&set);
+}
+
+static void only_the_content_of_a_given_fingerprint_is_taken(void **state) {
+    (void)state;
+    struct dataset set = {0};
+    struct err err;
+    open_set(&set, data);
+    struct dataset_spec spec = spec_of(data);
+    strcpy(spec.fingerprint, set.hash);
+    dataset_close(&set);
+    spec.train = 2; // which part is taken is another matter
+    assert_int_equal(dataset_open(&set, &spec, cache, &err), ERR_OK);
+    dataset_close(&set);
+    char *text = mem_printf("%.32s is wanted, and its content is %.32s",
+                            "00000000000000000000000000000000", spec.fingerprint);
+    strcpy(spec.fingerprint, "00000000000000000000000000000000");
+    assert_int_equal(dataset_open(&set, &spec, cache, &err), ERR_DIFFERS);
+    assert_non_null(strstr(err.msg, text));
+    free(text);
+    assert_null(set.map);
+}
+
 /* Between the parts are up to 63 bytes that nobody reads; each other bit matters. */
 static void a_cache_with_a_flipped_bit_is_not_used(void **state) {
     (void)state;
@@ -455,6 +496,8 @@ int main(void) {
         CASE(fashion_mnist_is_as_published),
         CASE(the_cache_is_used_again),
         CASE(a_source_that_changed_makes_the_cache_again),
+        CASE(a_source_replaced_under_its_old_time_and_size_is_noticed),
+        CASE(only_the_content_of_a_given_fingerprint_is_taken),
         CASE(a_cache_with_a_flipped_bit_is_not_used),
         CASE(a_cache_that_was_cut_is_not_used),
         CASE(a_cache_that_cannot_be_made_is_an_error_that_names_it),

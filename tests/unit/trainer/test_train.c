@@ -192,6 +192,26 @@ static void other_data_than_the_checkpoints_is_refused(void **state) {
     free(run.out);
 }
 
+static void other_data_is_refused_before_there_is_a_checkpoint(void **state) {
+    (void)state;
+    static const char keys[] = "\"model\": \"logistic\", \"epochs\": 2";
+    train_to(TRAIN_SAVED, keys, "data-early", 1);
+    char *dir = folder("data-early"), *data = folder("data");
+    char *clear = mem_printf("rm -f %s/cp-*; ls %s", dir, dir);
+    assert_int_equal(system(clear), 0); // as if it had been killed before the first
+    assert_true(exists("data-early", "origin.json"));
+    write_set(data, 77);
+    struct run run = train(keys, "data-early", 0);
+    assert_int_equal(run.rc, ERR_DIFFERS);
+    assert_non_null(strstr(run.err.msg, "is not the one that this training began with"));
+    free(run.out);
+    // another config begins anew in that folder, with the data as they are
+    train_to(TRAIN_DONE, "\"model\": \"logistic\", \"epochs\": 1, \"seed\": 5", "data-early", 0);
+    free(clear);
+    free(data);
+    free(dir);
+}
+
 static void layers_that_do_not_fit_the_images_are_refused(void **state) {
     (void)state;
     struct run run = train(
@@ -228,6 +248,7 @@ int main(void) {
         TRAIN_CASE(a_loss_that_is_not_finite_fails_as_diverged),
         TRAIN_CASE(a_folder_of_another_trial_is_refused),
         TRAIN_CASE(other_data_than_the_checkpoints_is_refused),
+        TRAIN_CASE(other_data_is_refused_before_there_is_a_checkpoint),
         TRAIN_CASE(layers_that_do_not_fit_the_images_are_refused),
         TRAIN_CASE(asked_to_stop_while_it_waits_for_the_folder_it_leaves),
     };
