@@ -1,9 +1,12 @@
 #include "cli/cmd.h"
 
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
 #include "results/store.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *cmd_program = "besom";
 
@@ -22,7 +25,43 @@ int cmd_fail(const struct err *err) {
     }
 }
 
+static bool wait_for_lock(void *context, const struct store *store, int waited_ms) {
+    bool *said = context;
+    if (waited_ms >= STORE_SAY_MS && !*said) {
+        *said = true;
+        char *text = store_describe_lock(store);
+        fprintf(stderr, "besom: %s; waiting until it is free, Ctrl-C to stop\n", text);
+        free(text);
+    }
+    return true;
+}
+
+static void lock_is_gone(void *context, const struct store *store) {
+    bool *said = context;
+    (void)store;
+    if (*said) {
+        *said = false;
+        fprintf(stderr, "besom: the database is free again: going on\n");
+    }
+}
+
+struct store_patience cmd_patience(bool *said) {
+    return (struct store_patience){wait_for_lock, lock_is_gone, said};
+}
+
+bool cmd_is_running(const char *out_dir) {
+    char *path = mem_printf("%s/lock", out_dir);
+    bool held = fs_lock_is_held(path);
+    free(path);
+    return held;
+}
+
 int cmd_open_store(const char *out_dir, struct store **store) {
     struct err err;
-    return store_open(store, out_dir, STORE_READ, &err) == ERR_OK ? EXIT_DONE : cmd_fail(&err);
+    int rc = store_open(store, out_dir, STORE_READ, &err);
+    if (rc == ERR_OK) {
+        return EXIT_DONE;
+    }
+    int status = cmd_fail(&err);
+    return rc == ERR_BUSY ? EXIT_STORAGE : status; // no other run: those do not keep readers out
 }

@@ -5,13 +5,14 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+#include "results/store.h"
+
 #include <stdbool.h>
 
 struct err;
 struct options;
 struct plan;
 struct plan_options;
-struct store;
 struct summary;
 struct sweep;
 
@@ -49,6 +50,13 @@ extern const char *cmd_program;
 
 /* Prints "besom: <message>" on stderr and returns the exit status that belongs to the error's code. */
 int cmd_fail(const struct err *err);
+
+/* For a writer: waits for other programs' locks until Ctrl-C, says so on stderr when that takes more than a moment, and
+ * when it is over.  `said`: false; lives as long as the store. */
+struct store_patience cmd_patience(bool *said);
+
+/* Whether a run holds the folder at this moment. */
+bool cmd_is_running(const char *out_dir);
 
 /* Opens the store of `out_dir` for reading.  Prints the error and returns an exit status, or 0. */
 int cmd_open_store(const char *out_dir, struct store **store);

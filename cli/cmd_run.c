@@ -250,7 +250,9 @@ int cmd_run(int argc, char **argv) {
     struct store *store = NULL;
     int lock_fd = -1, recovered = 0;
     struct err err;
-    if (run_open(options.out, &store, &lock_fd, &recovered, &err) != ERR_OK) {
+    bool said = false, fresh = access(options.out, F_OK) != 0;
+    const struct store_patience patience = cmd_patience(&said);
+    if (run_open(options.out, &patience, &store, &lock_fd, &recovered, &err) != ERR_OK) {
         sweep_release(&sweep);
         return cmd_fail(&err);
     }
@@ -259,6 +261,7 @@ int cmd_run(int argc, char **argv) {
     const struct plan_options plan_options = {.out_dir = options.out,
                                               .retry_failed = args.retry_failed};
     status = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options);
+    bool refused = status == EXIT_MISUSE; // nothing of it was stored
     if (status == EXIT_DONE) {
         keep_copies(store, plan.sweep_id);
         status = run_planned(store, &sweep, &plan, &summary, &args, &options);
@@ -267,6 +270,9 @@ int cmd_run(int argc, char **argv) {
     sweep_release(&sweep);
     if (store_close(store, &err) != ERR_OK && status != EXIT_STORAGE) { // as a rule, told already
         status = cmd_fail(&err);
+    }
+    if (fresh && refused) {
+        run_discard(options.out);
     }
     (void)close(lock_fd); // releases the folder; nothing was written through it
     return status;

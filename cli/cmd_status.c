@@ -92,18 +92,24 @@ static int print_query(struct query *q, enum table_format format, struct err *er
     return rc;
 }
 
+/* ?1: 1 when a run holds the folder.  Without one nothing runs, whatever a killed run has left in the table: such
+ * trials are paused, as the next run will find. */
+#define ACTUAL_TRIALS                                                                              \
+    "(SELECT *, CASE WHEN status = 'running' AND NOT ?1 THEN 'paused' ELSE status END AS actual"   \
+    " FROM trials)"
+
 static const char sweeps_sql[] =
-    "SELECT sweep, count(*) AS trials, sum(status = 'complete') AS complete,"
-    " sum(status = 'running') AS running, sum(status = 'paused') AS paused,"
-    " sum(status = 'pending') AS pending, sum(status = 'failed') AS failed,"
+    "SELECT sweep, count(*) AS trials, sum(actual = 'complete') AS complete,"
+    " sum(actual = 'running') AS running, sum(actual = 'paused') AS paused,"
+    " sum(actual = 'pending') AS pending, sum(actual = 'failed') AS failed,"
     " (SELECT mean FROM leaderboard l WHERE l.sweep = t.sweep AND rank = 1) AS best,"
     " (SELECT label FROM leaderboard l WHERE l.sweep = t.sweep AND rank = 1) AS best_label"
-    " FROM trials t GROUP BY sweep ORDER BY min(trial)";
+    " FROM " ACTUAL_TRIALS " t GROUP BY sweep ORDER BY min(trial)";
 
 static const char trials_sql[] =
-    "SELECT trial, label, replicate, status, attempts, epochs_done, epochs, best_value,"
-    " best_epoch, last_value, seconds, error, stopped FROM trials"
-    " WHERE sweep = ?1 AND (?2 IS NULL OR status = ?2) ORDER BY trial";
+    "SELECT trial, label, replicate, actual AS status, attempts, epochs_done, epochs, best_value,"
+    " best_epoch, last_value, seconds, error, stopped FROM " ACTUAL_TRIALS
+    " WHERE sweep = ?2 AND (?3 IS NULL OR actual = ?3) ORDER BY trial";
 
 int cmd_status(int argc, char **argv) {
     struct status_args args = {0};
@@ -128,9 +134,10 @@ int cmd_status(int argc, char **argv) {
         rc = query_open(&q, store, sweep != NULL ? trials_sql : sweeps_sql, &err);
     }
     if (rc == ERR_OK) {
+        query_bind_int(&q, 1, cmd_is_running(options.out));
         if (sweep != NULL) {
-            query_bind_text(&q, 1, sweep);
-            query_bind_text(&q, 2, args.status);
+            query_bind_text(&q, 2, sweep);
+            query_bind_text(&q, 3, args.status);
         }
         rc = print_query(&q, options.format, &err);
         query_close(&q);

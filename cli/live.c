@@ -70,7 +70,10 @@ static void put_figures(struct buf *out, const struct run_view *view) {
         buf_printf(out, "   best %s%s%s", term_style(stderr, TERM_GREEN), number,
                    term_style(stderr, TERM_RESET));
     }
-    if (view->stopping) {
+    if (view->waiting != NULL) {
+        buf_printf(out, "   %spaused: %s%s", term_style(stderr, TERM_YELLOW), view->waiting,
+                   term_style(stderr, TERM_RESET));
+    } else if (view->stopping) {
         buf_puts(out, "   stopping");
     } else {
         buf_printf(out, "   ETA %s", term_duration(eta, view->eta_s));
@@ -257,6 +260,10 @@ static const char *event_name(enum run_event_kind kind) {
         return "trial_ended";
     case RUN_WARNING:
         return "warning";
+    case RUN_PAUSED:
+        return "paused";
+    case RUN_RESUMED:
+        return "resumed";
     case RUN_STOPPING:
         return "stopping";
     case RUN_STATUS:
@@ -344,6 +351,11 @@ static void say(const struct live *live, const struct run_event *event,
         fprintf(stderr, "%swarning: %s%s\n", term_style(stderr, TERM_YELLOW), event->message,
                 term_style(stderr, TERM_RESET));
         break;
+    case RUN_PAUSED:
+        fprintf(stderr, "%s%s%s\n", term_style(stderr, TERM_YELLOW), event->message,
+                term_style(stderr, TERM_RESET));
+        break;
+    case RUN_RESUMED:
     case RUN_STOPPING:
         fprintf(stderr, "%s\n", event->message);
         break;
@@ -363,6 +375,7 @@ void live_observe(void *context, const struct run_event *event, const struct run
     }
     bool words = event->kind == RUN_ATTEMPT_DIED || event->kind == RUN_WARNING ||
                  event->kind == RUN_STOPPING || event->kind == RUN_STATUS ||
+                 event->kind == RUN_PAUSED || event->kind == RUN_RESUMED ||
                  (event->kind == RUN_TRIAL_ENDED &&
                   (live->voice == LIVE_PLAIN || event->status == TRIAL_FAILED));
     bool animated = live->voice == LIVE_ANIMATED && !live->quiet;

@@ -243,7 +243,16 @@ static int checkpoint(struct store *store, struct err *err) {
     if (rc == SQLITE_OK) {
         (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL); // valid
     }
-    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? ERR_OK : store_fail(store, rc, err);
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) {
+        return ERR_OK;
+    }
+    if (store_fail(store, rc, err) != ERR_FULL) {
+        return err->code;
+    }
+    const struct err cause = *err;
+    return err_set(err, ERR_FULL,
+                   "%.600s; nothing is lost: the last rows are in results.db-wal, beside it",
+                   cause.msg);
 }
 
 int store_close(struct store *store, struct err *err) {

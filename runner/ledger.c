@@ -34,7 +34,10 @@ struct ledger {
     struct ledger_calls calls;
     uv_thread_t thread;
     uv_async_t async;
-    bool told_failed; // the main thread's
+    bool told_failed;               // the main thread's
+    enum err_code waits;            // the thread's: what it waits for, ERR_OK: nothing
+    uint64_t waits_ns;              // since when
+    struct store_patience patience; // of the store before and after
 
     uv_mutex_t mutex; // for all below
     uv_cond_t changed;
@@ -43,8 +46,9 @@ struct ledger {
     uint64_t oldest_ns; // when the first item came into the empty queue
     int64_t commits;
     bool hurried; // somebody waits for all that is queued
-    bool closing, failed;
-    struct err err; // of the failure
+    bool closing, failed, given_up;
+    uint64_t last_ns; // when it was told that the run is to end; 0: it was not
+    struct err err;   // of the failure
 };
 
 /* ---- lists ---- */
@@ -121,6 +125,9 @@ void ledger_item_free(struct ledger_item *item) {
         free(item->end.message);
         free(item->end.stopped);
         free(item->end.log_tail);
+        break;
+    case LEDGER_WAIT:
+        free(item->wait.message);
         break;
     case LEDGER_NOTICE:
         free(item->notice);
@@ -287,6 +294,7 @@ static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
         item->end.end.stopped = item->end.stopped;
         item->end.end.log_tail = item->end.log_tail;
         return store_end_attempt(l->store, item->trial, item->attempt, &item->end.end, err);
+    case LEDGER_WAIT:
     case LEDGER_NOTICE:
         break;
     }
@@ -312,7 +320,7 @@ static int write_batch(struct ledger *l, const struct list *batch, struct err *e
     return rc;
 }
 
-/* ---- the thread ---- */
+/* ---- batches, on the thread ---- */
 
 /* Whether somebody waits for it. */
 static bool is_urgent(const struct ledger_item *item) {
@@ -326,10 +334,87 @@ static void hand_back(struct ledger *l, struct ledger_item *item) {
     (void)uv_async_send(&l->async); // fails for another type of handle only
 }
 
-static void notify(struct ledger *l, const struct err *err) {
-    struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
-    item->notice = mem_printf("%s; trying again", err->msg);
+/* ---- waiting, on the thread ---- */
+
+static void tell_wait(struct ledger *l, enum err_code cause, const char *message) {
+    struct ledger_item *item = ledger_item_new(LEDGER_WAIT, NULL, 0, 0);
+    item->wait.over = message == NULL;
+    item->wait.cause = cause;
+    item->wait.message = message == NULL ? NULL : mem_strdup(message);
     hand_back(l, item);
+}
+
+static void end_wait(struct ledger *l) {
+    if (l->waits != ERR_OK) {
+        tell_wait(l, l->waits, NULL);
+        l->waits = ERR_OK;
+    }
+}
+
+static void begin_wait(struct ledger *l, enum err_code cause, uint64_t since_ns,
+                       const char *message) {
+    if (l->waits == cause) {
+        return; // told
+    }
+    end_wait(l);
+    l->waits = cause;
+    l->waits_ns = since_ns;
+    tell_wait(l, cause, message);
+}
+
+/* Whether what has been waited for since then may be waited for still. */
+static bool has_time(struct ledger *l, uint64_t since_ns) {
+    uv_mutex_lock(&l->mutex);
+    uint64_t last_ns = l->last_ns;
+    uv_mutex_unlock(&l->mutex);
+    uint64_t from_ns = last_ns > since_ns ? last_ns : since_ns;
+    return last_ns == 0 || uv_hrtime() - from_ns < LEDGER_LAST_MS * UINT64_C(1000000);
+}
+
+/* The store's patience while another program holds a lock.  A moment is not worth a word. */
+static bool wait_for_lock(void *context, const struct store *store, int waited_ms) {
+    struct ledger *l = context;
+    uint64_t since_ns = uv_hrtime() - (uint64_t)waited_ms * UINT64_C(1000000);
+    if (waited_ms >= STORE_SAY_MS && l->waits != ERR_BUSY) {
+        char *message = store_describe_lock(store);
+        begin_wait(l, ERR_BUSY, since_ns, message);
+        free(message);
+    }
+    return has_time(l, since_ns);
+}
+
+static int give_up(struct ledger *l, struct err *err) {
+    const struct err cause = *err;
+    uv_mutex_lock(&l->mutex);
+    l->given_up = true;
+    uv_mutex_unlock(&l->mutex);
+    (void)err_set(
+        err, cause.code == ERR_BUSY ? ERR_IO : cause.code, // 75 would be another run
+        "%.600s; the last rows were given up, as the run was asked to stop: they come back from "
+        "the checkpoints, or are computed again",
+        cause.msg);
+    return err->code;
+}
+
+/* Tries until it is written, or until trying is of no use. */
+static int write_patiently(struct ledger *l, const struct list *batch, struct err *err) {
+    uint64_t since_ns = uv_hrtime();
+    unsigned pause_ms = LEDGER_RETRY_MS;
+    for (;;) {
+        int rc = write_batch(l, batch, err);
+        if (rc != ERR_FULL && rc != ERR_BUSY) {
+            end_wait(l);
+            return rc;
+        }
+        if (rc == ERR_FULL) {
+            begin_wait(l, ERR_FULL, since_ns, err->msg);
+        }
+        if (!has_time(l, since_ns)) {
+            return give_up(l, err);
+        }
+        uv_sleep(pause_ms);
+        pause_ms = pause_ms < LEDGER_RETRY_MAX_MS ? 2 * pause_ms : LEDGER_RETRY_MAX_MS;
+    }
 }
 
 /* ---- snapshots ---- */
@@ -369,24 +454,7 @@ static void write_owed(struct ledger *l) {
     }
 }
 
-/* Tries until it is written, or until trying is of no use. */
-static int write_patiently(struct ledger *l, const struct list *batch, struct err *err) {
-    enum { PAUSE_MS = 250 };
-    int waited_ms = 0, busy = 0;
-    for (;;) {
-        int rc = write_batch(l, batch, err);
-        bool again = (rc == ERR_FULL && waited_ms < LEDGER_FULL_MS) ||
-                     (rc == ERR_BUSY && ++busy < LEDGER_BUSY_TRIES);
-        if (!again) {
-            return rc;
-        }
-        if (waited_ms == 0) {
-            notify(l, err);
-        }
-        uv_sleep(PAUSE_MS);
-        waited_ms += PAUSE_MS;
-    }
-}
+/* ---- the thread ---- */
 
 /* Waits until a batch is due and takes it; false at the end.  Called and left with the mutex held. */
 static bool take_batch(struct ledger *l, struct list *batch) {
@@ -470,7 +538,7 @@ static void on_async(uv_async_t *async) {
     }
     if (tell_failed) {
         l->told_failed = true;
-        l->calls.failed(l->calls.context, &l->err); // written no more
+        l->calls.failed(l->calls.context, &l->err, l->given_up); // written no more
     }
 }
 
@@ -489,6 +557,14 @@ void ledger_hurry(struct ledger *l) {
     uv_mutex_lock(&l->mutex);
     l->hurried = l->queue.count > 0;
     uv_cond_signal(&l->changed);
+    uv_mutex_unlock(&l->mutex);
+}
+
+void ledger_end_waits(struct ledger *l) {
+    uv_mutex_lock(&l->mutex);
+    if (l->last_ns == 0) {
+        l->last_ns = uv_hrtime();
+    }
     uv_mutex_unlock(&l->mutex);
 }
 
@@ -528,11 +604,15 @@ int ledger_new(struct ledger **ledger, uv_loop_t *loop, struct store *store, int
         return err_set(err, ERR_IO, "start the ledger: %s", uv_strerror(rc));
     }
     l->async.data = l;
+    l->patience = store_get_patience(store);
+    const struct store_patience patience = {.wait = wait_for_lock, .context = l};
+    store_set_patience(store, &patience);
     if (uv_mutex_init(&l->mutex) != 0 || uv_cond_init(&l->changed) != 0) {
         mem_exhausted();
     }
     rc = start_thread(l);
     if (rc != 0) {
+        store_set_patience(store, &l->patience);
         uv_close((uv_handle_t *)&l->async, on_closed);
         return err_set(err, ERR_IO, "start the ledger's thread: %s", uv_strerror(rc));
     }
@@ -546,11 +626,15 @@ void ledger_close(struct ledger *l) {
     }
     uv_mutex_lock(&l->mutex);
     l->closing = true;
+    if (l->last_ns == 0) {
+        l->last_ns = uv_hrtime(); // nobody is left who would be told of a wait
+    }
     uv_cond_signal(&l->changed);
     uv_mutex_unlock(&l->mutex);
     (void)uv_thread_join(&l->thread); // it is ours and was never joined
     snapshots_free(l->snapshots);     // its statements have to go before the store
     l->snapshots = NULL;
+    store_set_patience(l->store, &l->patience);
     list_clear(&l->done);
     uv_close((uv_handle_t *)&l->async, on_closed);
 }

@@ -12,7 +12,9 @@
  * Invariants
  *   1. Items are applied in the order in which they were pushed.
  *   2. `ack` is called on the main thread, after the commit.  No ack, no promise.
- *   3. A batch is applied wholly or not at all: when the disk is full it is rolled back and tried again.
+ *   3. A batch is applied wholly or not at all: when the disk is full, or another program locks the file, it is
+ *      rolled back and tried again, for as long as it takes; LEDGER_WAIT tells of the beginning and the end.
+ *      After ledger_end_waits() that is LEDGER_LAST_MS at most.
  *   4. Of an attempt that was found to differ from what is stored no later epoch and no layer is written.
  *   5. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
  *      is called once.
@@ -21,12 +23,12 @@
 #ifndef RUNNER_LEDGER_H
 #define RUNNER_LEDGER_H
 
+#include "base/err.h"
 #include "results/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct err;
 struct ledger;
 struct uv_loop_s;
 struct wire_metric;
@@ -35,8 +37,10 @@ struct wire_record;
 enum {
     LEDGER_BATCH_MAX = 256,
     LEDGER_WAIT_MS = 20,
-    LEDGER_FULL_MS = 5000, // how long a full disk is borne
-    LEDGER_BUSY_TRIES = 5, // of the store's own minute each, while another program locks the file
+    LEDGER_RETRY_MS =
+        250, // after the first try that met a full disk; then twice as long each time up to
+    LEDGER_RETRY_MAX_MS = 1000, // this
+    LEDGER_LAST_MS = 2000,      // of waiting when the run is to end
 };
 
 enum ledger_kind {
@@ -47,6 +51,7 @@ enum ledger_kind {
     LEDGER_CLOSE,  // the trainer has ended: which epochs are there?
     LEDGER_END,    // the verdict
     LEDGER_NOTICE, // from the ledger: something to tell the user
+    LEDGER_WAIT,   // from the ledger: it waits for something, or goes on
 };
 
 /* One thing to write.  Made by ledger_item_new(), owned by the ledger from ledger_push() on, lent to
@@ -92,6 +97,11 @@ struct ledger_item {
             char *message, *stopped; // may be NULL
         } end;
         char *notice;
+        struct {
+            bool over;
+            enum err_code cause; // ERR_FULL: for room; ERR_BUSY: for another program's lock
+            char *message;       // of what it met; NULL when it goes on
+        } wait;
     };
     struct ledger_item *next; // the ledger's
 };
@@ -105,7 +115,8 @@ void ledger_unpack(const struct ledger_item *item, struct wire_record *record);
 
 struct ledger_calls {
     void (*ack)(void *context, struct ledger_item *item);
-    void (*failed)(void *context, const struct err *err);
+    // `given_up`: a wait was ended by ledger_end_waits(); all else is well with the storage
+    void (*failed)(void *context, const struct err *err, bool given_up);
     void *context;
 };
 
@@ -117,6 +128,10 @@ void ledger_push(struct ledger *ledger, struct ledger_item *item);
 
 /* Somebody waits for what is queued now: it is committed at once. */
 void ledger_hurry(struct ledger *ledger);
+
+/* The run is to end: from now on nothing is waited for longer than LEDGER_LAST_MS.  What cannot be written by then is
+ * given up, which is a failure. */
+void ledger_end_waits(struct ledger *ledger);
 
 /* Writes what is queued and ends the thread.  Acks that were not delivered yet are dropped: who wants
  * them runs the loop until they have come.  The memory goes in the loop's next round, which has to be run.

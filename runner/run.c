@@ -108,6 +108,7 @@ void run_stop(struct run *run, int signal, const char *why) {
     bool first = run->signal == 0 && signal != 0;
     if (first) {
         run->signal = signal; // also of a run that the halt policy is stopping already
+        ledger_end_waits(run->ledger);
     }
     if (run->stopping) {
         if (first) {
@@ -168,17 +169,30 @@ static void on_ack(void *context, struct ledger_item *item) {
     if (run->failed) {
         return;
     }
-    if (item->kind == LEDGER_NOTICE) {
+    if (item->kind == LEDGER_WAIT) {
+        enum run_wait what = item->wait.cause == ERR_FULL ? RUN_WAIT_ROOM : RUN_WAIT_LOCK;
+        if (item->wait.over) {
+            run_wait_end(run, what);
+        } else {
+            run_wait_begin(run, what, item->wait.message);
+        }
+    } else if (item->kind == LEDGER_NOTICE) {
         run_warn(run, 0, "%s", item->notice);
     } else {
         slot_ack(item->owner, item);
     }
 }
 
-static void on_ledger_failed(void *context, const struct err *err) {
+static void on_ledger_failed(void *context, const struct err *err, bool given_up) {
     struct run *run = context;
     run->failed = true;
     run->err = *err;
+    if (given_up) { // workers were asked to leave, and may save meanwhile
+        for (int i = 0; i < run->slot_count; i++) {
+            slot_let_go(&run->slots[i]);
+        }
+        return;
+    }
     (void)uv_timer_start(&run->grace, on_grace, RUN_KILL_GRACE_MS, RUN_KILL_GRACE_MS);
     run->killing = true;
     for (int i = 0; i < run->slot_count; i++) {

@@ -96,6 +96,7 @@ struct run_view {
     double elapsed_s;
     double eta_s; // NaN while unknown; from measured epochs
     bool stopping;
+    const char *waiting; // for what the run waits, in a few words ("disk full"); NULL: for nothing
 };
 
 enum run_event_kind {
@@ -105,6 +106,8 @@ enum run_event_kind {
     RUN_ATTEMPT_DIED,  // slot, trial, attempt, reason, message; it will be retried
     RUN_TRIAL_ENDED,   // slot, trial, status, reason, message
     RUN_WARNING,       // message
+    RUN_PAUSED,        // waits for room on the disk, a lock, processes; message
+    RUN_RESUMED,       // it is there; message
     RUN_STOPPING,      // a signal or the halt policy; message
     RUN_TICK,          // ten times a second
     RUN_STATUS,        // SIGUSR1
@@ -134,15 +137,24 @@ struct run_result {
 };
 
 /* Runs what `plan` has queued.  Takes over `store` (its thread writes it) and gives it back when it
- * returns.  ERR_IO, ERR_FULL when the storage failed: workers were stopped, nothing committed is lost. */
+ * returns.  ERR_IO, ERR_FULL when the storage failed: workers were stopped, nothing committed is lost.
+ *
+ * A full disk is no failure, nor is another program's lock on results.db, nor a lack of processes, descriptors or
+ * memory: the run waits for as long as it takes (RUN_PAUSED, RUN_RESUMED).  A run that is asked to stop while it waits
+ * for the disk or a lock lets its workers save, gives up what it cannot write, and fails with ERR_FULL or ERR_IO. */
 int run_sweep(struct store *store, const struct sweep *sweep, const struct plan *plan,
               const struct run_options *options, run_observer_fn *observer, void *context,
               struct run_result *result, struct err *err);
 
 /* Opens the folder for writing: makes it, takes its lock, opens the store, closes what a killed runner
- * left open.  ERR_BUSY names the folder.  `lock_fd` is closed by the caller after store_close(). */
-int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recovered,
-             struct err *err);
+ * left open.  ERR_BUSY names the folder.  `patience` is the store's, NULL the usual one.  `lock_fd` is closed by the
+ * caller after store_close(). */
+int run_open(const char *out_dir, const struct store_patience *patience, struct store **store,
+             int *lock_fd, int *recovered, struct err *err);
+
+/* Takes a folder away that run_open() has made and in which nothing was planned; after store_close(), with the lock
+ * still held. */
+void run_discard(const char *out_dir);
 
 /* Takes the lock of the folder, which is there, alone. */
 int run_lock(const char *out_dir, int *fd, struct err *err);

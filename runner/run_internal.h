@@ -15,6 +15,14 @@
 
 enum { RUN_SIGNALS = 5 };
 
+/* What a run can wait for, all of which pass by themselves. */
+enum run_wait {
+    RUN_WAIT_ROOM,      // on the disk
+    RUN_WAIT_LOCK,      // another program's, on results.db
+    RUN_WAIT_RESOURCES, // processes, descriptors, memory
+    RUN_WAIT_COUNT,
+};
+
 struct run {
     const struct sweep *sweep;
     const struct plan *plan;
@@ -39,6 +47,8 @@ struct run {
     int signal;    // the first that asked to stop
     bool failed;   // the storage; `err` says how
     struct err err;
+
+    int waits[RUN_WAIT_COUNT]; // how many wait for it
 
     uint64_t start_ns, paused_ns; // paused: how long the whole run was stopped
     struct progress progress;
@@ -67,6 +77,12 @@ void run_check_halt(struct run *run);
 /* Asks all workers to leave; `why` is shown.  `signal`: 0 when it is the halt policy. */
 void run_stop(struct run *run, int signal, const char *why);
 void run_kill(struct run *run);
+
+/* ---- run_wait.c ---- */
+
+/* Somebody waits, having met `met`; and does no more.  Each begin has its end. */
+void run_wait_begin(struct run *run, enum run_wait what, const char *met);
+void run_wait_end(struct run *run, enum run_wait what);
 
 /* ---- run_signals.c ---- */
 

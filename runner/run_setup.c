@@ -112,15 +112,15 @@ static int recover(struct store *store, int *recovered, struct err *err) {
     return rc;
 }
 
-int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recovered,
-             struct err *err) {
+int run_open(const char *out_dir, const struct store_patience *patience, struct store **store,
+             int *lock_fd, int *recovered, struct err *err) {
     struct store *opened = NULL;
     int fd = -1;
     // The lock before anything that writes: the folders inside are made by its holder.
     int rc = fs_mkdirs(out_dir, err);
     rc = rc == ERR_OK ? run_lock(out_dir, &fd, err) : rc;
     rc = rc == ERR_OK ? make_folders(out_dir, err) : rc;
-    rc = rc == ERR_OK ? store_open(&opened, out_dir, STORE_WRITE, err) : rc;
+    rc = rc == ERR_OK ? store_open_patiently(&opened, out_dir, STORE_WRITE, patience, err) : rc;
     rc = rc == ERR_OK ? recover(opened, recovered, err) : rc;
     if (rc != ERR_OK) {
         struct err ignored; // the first failure is the one to tell
@@ -133,4 +133,20 @@ int run_open(const char *out_dir, struct store **store, int *lock_fd, int *recov
     *store = opened;
     *lock_fd = fd;
     return ERR_OK;
+}
+
+/* In this folder, if it is there. */
+static void remove_file(const char *out_dir, const char *name) {
+    char *path = mem_printf("%s/%s", out_dir, name);
+    (void)remove(path); // a file, or an empty folder; what is in use stays
+    free(path);
+}
+
+void run_discard(const char *out_dir) {
+    static const char *const names[] = {"results.db-wal", "results.db-shm", "results.db",
+                                        "trials",         "cache",          "lock"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        remove_file(out_dir, names[i]);
+    }
+    (void)rmdir(out_dir); // stays when something else is in it
 }

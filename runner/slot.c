@@ -279,6 +279,7 @@ void slot_ack(struct slot *slot, struct ledger_item *item) {
     case LEDGER_END:
         ack_end(slot);
         break;
+    case LEDGER_WAIT:
     case LEDGER_NOTICE:
         break; // not for a slot
     }
@@ -310,8 +311,12 @@ void slot_signal(struct slot *slot, int number) {
 }
 
 void slot_abandon(struct slot *slot) {
-    if (slot->worker != NULL) {
-        slot_kill(slot); // it becomes idle when the worker has ended
+    slot_kill(slot);
+    slot_let_go(slot);
+}
+
+void slot_let_go(struct slot *slot) {
+    if (slot->worker != NULL) { // it becomes idle when the worker has ended
         if (slot->attempt.paused) {
             worker_resume(slot->worker); // nothing is queued any more
         }

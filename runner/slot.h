@@ -81,8 +81,10 @@ void slot_ack(struct slot *slot, struct ledger_item *item);
 void slot_ask_to_stop(struct slot *slot);
 void slot_kill(struct slot *slot);               // all of the worker's tree, at once
 void slot_signal(struct slot *slot, int number); // to the shim; nothing without a worker
-/* The storage failed: kills, and asks the ledger nothing more. */
+/* The storage failed: asks the ledger nothing more.  The worker is killed, or let go: it has been asked to leave
+ * and has its time for it. */
 void slot_abandon(struct slot *slot);
+void slot_let_go(struct slot *slot);
 
 /* When no worker is left. */
 void slot_release(struct slot *slot);

@@ -20,7 +20,27 @@ expect 0 "$besom" status --out held
 said 'slow' out
 expect 0 "$besom" plan slow.json --out held
 equal "$(sql held "SELECT status FROM trials")" running 'status while it runs'
+expect 0 "$besom" status slow --out held
+said ' running ' out
+expect 0 "$besom" status slow -s paused --out held --json
+equal "$(grep -c label out)" 0 'paused trials while it runs'
 
 kill -9 "$runner"
 wait "$runner" 2>/dev/null
 no_worker_left
+
+# Nobody has told the table yet, but nothing runs without a runner; and looking keeps nobody out.
+equal "$(sql held "SELECT status FROM trials")" running 'what the killed runner left'
+expect 0 "$besom" status slow --out held
+said ' paused ' out
+grep -q running out && fail 'status says that a trial is running, and nobody holds the folder'
+expect 0 "$besom" status slow -s paused --out held
+said ' paused ' out
+
+# A sweep that is refused leaves no folder behind.
+echo '{"name": "bad", "config": {"optimizer": "adaam"}, "trainer": ["besom-trainer", "train"]}' >bad.json
+expect 2 "$besom" run bad.json --out fresh/deep
+[ -e fresh/deep ] && fail "a refused sweep left $(find fresh)"
+mkdir mine && echo precious >mine/file
+expect 2 "$besom" run bad.json --out mine
+[ -f mine/file ] || fail 'a folder that was there is gone'

@@ -8,7 +8,9 @@
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,11 +31,13 @@ struct fixture {
     struct ledger *ledger;
     int64_t trial[TRIALS];
 
-    int acks, failures, notices;
+    int acks, failures, given_up, waits, overs;
+    enum err_code waited_for;
+    void (*on_wait)(struct fixture *f);
     int order[ACKS_MAX];     // epochs (or minus the kind) in the order of their acks
     int unwritten;           // acks of epochs that the reader could not see
     struct ledger_item last; // the fields of the last ack; its pointers are gone
-    char differs[256], before[64], failure[256];
+    char differs[256], before[64], failure[512], wait_message[256];
 };
 
 static void check(int rc, const struct err *err) {
@@ -57,7 +61,18 @@ static void on_ack(void *context, struct ledger_item *item) {
     struct fixture *f = context;
     f->last = *item;
     if (item->kind == LEDGER_NOTICE) {
-        f->notices++;
+        return;
+    }
+    if (item->kind == LEDGER_WAIT) {
+        f->waits += !item->wait.over;
+        f->overs += item->wait.over;
+        f->waited_for = item->wait.cause;
+        if (!item->wait.over) {
+            (void)snprintf(f->wait_message, sizeof f->wait_message, "%s", item->wait.message);
+        }
+        if (!item->wait.over && f->on_wait != NULL) {
+            f->on_wait(f);
+        }
         return;
     }
     if (item->kind == LEDGER_EPOCH) {
@@ -78,10 +93,52 @@ static void on_ack(void *context, struct ledger_item *item) {
     f->acks++;
 }
 
-static void on_failed(void *context, const struct err *err) {
+static void on_failed(void *context, const struct err *err, bool given_up) {
     struct fixture *f = context;
     f->failures++;
-    (void)snprintf(f->failure, sizeof f->failure, "%.255s", err->msg);
+    f->given_up += given_up;
+    (void)snprintf(f->failure, sizeof f->failure, "%.511s", err->msg);
+}
+
+/* ---- a disk without room ---- */
+
+static struct {
+    sqlite3_vfs vfs; // SQLite knows it by its address for as long as the process lives
+    sqlite3_vfs *real;
+    sqlite3_io_methods methods[2]; // of files with and without locks
+    int (*write)(sqlite3_file *, const void *, int, sqlite3_int64);
+    atomic_bool full;
+    atomic_int refused;
+} disk;
+
+static int disk_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at) {
+    if (disk.full) {
+        disk.refused++;
+        return SQLITE_FULL; // what ENOSPC is to SQLite
+    }
+    return disk.write(file, from, n, at);
+}
+
+static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out) {
+    (void)vfs;
+    int rc = disk.real->xOpen(disk.real, name, file, flags, out);
+    if (rc == SQLITE_OK) {
+        sqlite3_io_methods *methods = &disk.methods[file->pMethods->xShmMap == NULL];
+        *methods = *file->pMethods;
+        disk.write = methods->xWrite; // the same for both
+        methods->xWrite = disk_write;
+        file->pMethods = methods;
+    }
+    return rc;
+}
+
+static int make_disk(void **state) {
+    (void)state;
+    disk.real = sqlite3_vfs_find(NULL);
+    disk.vfs = *disk.real;
+    disk.vfs.zName = "small";
+    disk.vfs.xOpen = disk_open;
+    return sqlite3_vfs_register(&disk.vfs, 1);
 }
 
 static void put_trials(struct fixture *f, int64_t *sweep_id) {
@@ -411,6 +468,120 @@ static void after_a_failed_write_nothing_is_acknowledged(void **state) {
     assert_int_equal(number(f, "SELECT count(*) FROM epoch WHERE ?1 = ?2", 0, 0), 1);
 }
 
+/* ---- waiting ---- */
+
+static void make_room(struct fixture *f) {
+    (void)f;
+    disk.full = false;
+}
+
+static void a_full_disk_is_waited_for_and_told_of_once(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    disk.full = true;
+    disk.refused = 0;
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    while (disk.refused < 4 && f->failures == 0) { // the first try and three more
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+        (void)usleep(10000);
+    }
+    push_epoch(f, 0, 1, 2, 0.25, true);
+    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_int_equal(f->waits, 1);
+    assert_int_equal(f->overs, 0);
+    assert_int_equal(f->waited_for, ERR_FULL);
+    assert_int_equal(f->acks, 1); // the begin's
+    disk.full = false;
+    wait_acks(f, 3);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(f->waits, 1);
+    assert_int_equal(f->overs, 1);
+    assert_int_equal(f->unwritten, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM value WHERE ?1 = ?2", 0, 0), 2);
+}
+
+static void who_is_to_end_waits_no_longer_than_a_moment(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    disk.full = true;
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    while (f->waits == 0 && f->failures == 0) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    uint64_t start = uv_hrtime();
+    ledger_end_waits(f->ledger);
+    wait_acks(f, 3);
+    assert_in_range((uv_hrtime() - start) / 1000000, 0,
+                    LEDGER_LAST_MS + 10000); // it is 1 s more at most
+    disk.full = false;
+    assert_int_equal(f->failures, 1);
+    assert_int_equal(f->given_up, 1);
+    assert_non_null(strstr(f->failure, "results.db"));
+    assert_non_null(strstr(f->failure, "given up"));
+    push_epoch(f, 0, 1, 2, 0.5, true); // there is room again, but a row before it is missing
+    close_ledger(f);
+    assert_int_equal(number(f, "SELECT count(*) FROM epoch WHERE ?1 = ?2", 0, 0), 0);
+}
+
+static void room_that_comes_in_time_is_used_by_who_is_to_end(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    disk.full = true;
+    f->on_wait = make_room;
+    ledger_end_waits(f->ledger);
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    wait_acks(f, 2);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM epoch WHERE ?1 = ?2", 0, 0), 1);
+}
+
+/* The sqlite3 program holds the lock until it is closed. */
+static FILE *lock_database(const struct fixture *f) {
+    char *command = mem_printf("sqlite3 %s/results.db", f->dir);
+    FILE *program = popen(command, "w");
+    assert_non_null(program);
+    free(command);
+    assert_true(fprintf(program, "BEGIN IMMEDIATE;\n.shell touch %s/locked\n", f->dir) > 0);
+    assert_int_equal(fflush(program), 0);
+    char *mark = mem_printf("%s/locked", f->dir);
+    while (access(mark, F_OK) != 0) {
+        (void)usleep(10000);
+    }
+    free(mark);
+    return program;
+}
+
+static void a_lock_is_waited_for_and_told_of_with_its_holder(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    FILE *other = lock_database(f);
+    uint64_t start = uv_hrtime();
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    while (f->waits == 0 && f->failures == 0) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    assert_in_range((uv_hrtime() - start) / 1000000, STORE_SAY_MS, STORE_SAY_MS + 20000);
+    assert_int_equal(f->waited_for, ERR_BUSY);
+    assert_non_null(strstr(f->wait_message, "locked by another program (sqlite3, process "));
+    assert_int_equal(f->acks, 1);
+    assert_int_equal(pclose(other), 0);
+    wait_acks(f, 2);
+    assert_int_equal(f->overs, 1);
+    assert_int_equal(f->failures, 0);
+}
+
+static void who_is_to_end_does_not_wait_for_a_lock(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    FILE *other = lock_database(f);
+    ledger_end_waits(f->ledger);
+    push_epoch(f, 0, 1, 1, 0.5, true);
+    wait_acks(f, 2);
+    assert_int_equal(f->failures, 1);
+    assert_int_equal(f->given_up, 1);
+    assert_int_equal(pclose(other), 0);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -427,6 +598,11 @@ int main(void) {
         CASE(numerics_that_were_other_before_are_told),
         CASE(what_is_queued_at_the_end_is_written),
         CASE(after_a_failed_write_nothing_is_acknowledged),
+        CASE(a_full_disk_is_waited_for_and_told_of_once),
+        CASE(who_is_to_end_waits_no_longer_than_a_moment),
+        CASE(room_that_comes_in_time_is_used_by_who_is_to_end),
+        CASE(a_lock_is_waited_for_and_told_of_with_its_holder),
+        CASE(who_is_to_end_does_not_wait_for_a_lock),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_disk, NULL);
 }

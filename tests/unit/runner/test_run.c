@@ -39,7 +39,9 @@ struct fixture {
     enum trial_status last_status;
     char last_message[512], last_reason[64], warning[512];
     double best, eta_at_first_epoch;
+    int paused, resumed;
     void (*on_epoch)(struct fixture *f);
+    void (*on_paused)(struct fixture *f);
     bool lose_trainer;   // after planning
     int signal_at_epoch; // raised when an epoch is shown, each time
     int64_t complete_at_end, failed_at_end, paused_at_end, total;
@@ -172,6 +174,16 @@ static void observe(void *context, const struct run_event *event, const struct r
         f->warnings++;
         (void)snprintf(f->warning, sizeof f->warning, "%s", event->message);
         break;
+    case RUN_PAUSED:
+        f->paused++;
+        (void)snprintf(f->warning, sizeof f->warning, "%s", event->message);
+        if (f->on_paused != NULL) {
+            f->on_paused(f);
+        }
+        break;
+    case RUN_RESUMED:
+        f->resumed++;
+        break;
     case RUN_STOPPING:
         f->stopping++;
         break;
@@ -203,7 +215,7 @@ static int try_run(struct fixture *f, const char *text, int jobs, const char *ha
         fail_msg("%s", buf_text(&diag.text));
     }
     if (f->store == NULL) {
-        check(run_open("out", &f->store, &f->lock_fd, &recovered, &err), &err);
+        check(run_open("out", NULL, &f->store, &f->lock_fd, &recovered, &err), &err);
         check(store_open(&f->reader, "out", STORE_READ, &err), &err);
     }
     check(plan_make(&plan, f->store, &sweep, &plan_options, &diag, NULL, NULL, &err), &err);
@@ -734,9 +746,9 @@ static void a_second_run_in_the_same_folder_is_refused(void **state) {
     struct store *store;
     int fd, recovered;
     struct err err;
-    check(run_open("out", &f->store, &f->lock_fd, &recovered, &err), &err);
+    check(run_open("out", NULL, &f->store, &f->lock_fd, &recovered, &err), &err);
     assert_int_equal(recovered, 0);
-    assert_int_equal(run_open("out", &store, &fd, &recovered, &err), ERR_BUSY);
+    assert_int_equal(run_open("out", NULL, &store, &fd, &recovered, &err), ERR_BUSY);
     assert_non_null(strstr(err.msg, "out"));
 }
 
@@ -772,7 +784,7 @@ static void a_failed_storage_ends_the_run_and_its_workers(void **state) {
     // what was committed is there
     struct err err;
     int recovered;
-    check(run_open("out", &f->store, &f->lock_fd, &recovered, &err), &err);
+    check(run_open("out", NULL, &f->store, &f->lock_fd, &recovered, &err), &err);
     assert_int_equal(recovered, 1);
     check(store_open(&f->reader, "out", STORE_READ, &err), &err);
     assert_true(ask(f, "SELECT count(*) FROM epoch") > 5);

@@ -1,0 +1,58 @@
+/* What a run waits for, and who is told.
+ *
+ * Several may wait for the same at once: the ledger, slots that want to start a trainer, trainers that want to save.
+ * The user is told when the first begins to and when the last has ended. */
+#include "runner/run_internal.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *brief; // for the live view
+    const char *begin; // %s: the folder, or what was met
+    const char *end;   // %s: the folder
+} words[RUN_WAIT_COUNT] = {
+    [RUN_WAIT_ROOM] =
+        {"disk full",
+         "no space left on the disk of %s: paused; goes on by itself when there is room, "
+         "Ctrl-C to stop",
+         "there is room again on the disk of %s: going on"},
+    [RUN_WAIT_LOCK] = {"results.db is locked",
+                       "%s: paused; goes on by itself when it is free, Ctrl-C to stop",
+                       "%s/results.db is free again: going on"},
+    [RUN_WAIT_RESOURCES] = {"no trainer can be started",
+                            "%s: paused; tries again by itself, Ctrl-C to stop",
+                            "trainers can be started again: going on"},
+};
+
+static const char *brief_of_waits(const struct run *run) {
+    for (int i = 0; i < RUN_WAIT_COUNT; i++) {
+        if (run->waits[i] > 0) {
+            return words[i].brief;
+        }
+    }
+    return NULL;
+}
+
+static void tell(struct run *run, enum run_event_kind kind, const char *format, const char *word) {
+    char message[1024];
+    // The formats are ours, above.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(message, sizeof message, format, word); // a long one is cut
+#pragma GCC diagnostic pop
+    run->view.waiting = brief_of_waits(run);
+    run_emit(run, &(struct run_event){.kind = kind, .message = message});
+}
+
+void run_wait_begin(struct run *run, enum run_wait what, const char *met) {
+    if (run->waits[what]++ == 0) {
+        tell(run, RUN_PAUSED, words[what].begin,
+             what == RUN_WAIT_ROOM ? run->options->out_dir : met);
+    }
+}
+
+void run_wait_end(struct run *run, enum run_wait what) {
+    if (--run->waits[what] == 0) {
+        tell(run, RUN_RESUMED, words[what].end, run->options->out_dir);
+    }
+}
