@@ -53,8 +53,16 @@ static int build_net(struct training *t, struct err *err) {
 static int prepare(struct training *t, struct err *err) {
     const struct config *config = t->config;
     numerics_pin();
-    int rc = take_lock(t, err);
-    rc = rc == ERR_OK ? dataset_open(&t->set, &config->dataset, t->options->cache_dir, err) : rc;
+    int rc;
+    do {
+        rc = take_lock(t, err);
+    } while (training_try_again(t, rc, err));
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    do { // makes the cache file
+        rc = dataset_open(&t->set, &config->dataset, t->options->cache_dir, err);
+    } while (training_try_again(t, rc, err));
     if (rc != ERR_OK) {
         return rc;
     }
@@ -87,7 +95,13 @@ static int prepare(struct training *t, struct err *err) {
         rc = time_spent_load(&t->spent, t->options->checkpoint_dir, err);
     }
     rc = rc == ERR_OK ? training_resume(t, err) : rc;
-    return rc == ERR_OK ? training_settle_origin(t, err) : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    do {
+        rc = training_settle_origin(t, err);
+    } while (training_try_again(t, rc, err));
+    return rc;
 }
 
 static void training_release(struct training *t) {

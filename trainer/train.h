@@ -19,7 +19,9 @@
  *   4. A checkpoint is due after every `checkpoint.every` epochs and every `checkpoint.every_batches`
  *      batches, counted from the beginning, after the last epoch, with `checkpoint.best` after an epoch with
  *      a val_accuracy above all before it, and with `checkpoint.initial` before the first batch.
- *   5. When it ends, the folder is, file by file, as if the training had not been interrupted. */
+ *   5. On a full disk it waits until there is room, and says so by the events waiting and resumed; asked to stop
+ *      meanwhile it leaves with ERR_FULL.
+ *   6. When it ends, the folder is, file by file, as if the training had not been interrupted. */
 #ifndef TRAINER_TRAIN_H
 #define TRAINER_TRAIN_H
 

@@ -88,10 +88,13 @@ static int save(struct training *t, enum checkpoint_content content, struct err 
         .layers = t->looks.count > 0 ? buf_text(&t->seen) : NULL,
     };
     const char *dir = t->options->checkpoint_dir;
-    int rc = checkpoint_save(dir, &state, t->net, &t->optim, &t->ema, err);
-    if (rc == ERR_OK && t->config->stop.seconds > 0) {
-        rc = time_spent_save(&t->spent, dir, t->at.epoch, err);
-    }
+    int rc;
+    do {
+        rc = checkpoint_save(dir, &state, t->net, &t->optim, &t->ema, err);
+        if (rc == ERR_OK && t->config->stop.seconds > 0) {
+            rc = time_spent_save(&t->spent, dir, t->at.epoch, err);
+        }
+    } while (training_try_again(t, rc, err));
     if (rc != ERR_OK) {
         return err_wrap(err, "save epoch %d, batch %d", t->at.epoch, t->at.step);
     }
@@ -137,7 +140,9 @@ static int strip_scheduled(struct training *t, struct err *err) {
         if (position_compare(list.at[i], t->at) <= 0 &&
             checkpoint_open_at(&checkpoint, dir, list.at[i], t->config->key, &reason) == ERR_OK &&
             checkpoint_state(checkpoint)->content == CHECKPOINT_WHOLE) {
-            rc = checkpoint_strip(checkpoint, dir, err);
+            do {
+                rc = checkpoint_strip(checkpoint, dir, err);
+            } while (training_try_again(t, rc, err));
         }
         checkpoint_close(checkpoint);
     }

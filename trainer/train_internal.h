@@ -43,6 +43,8 @@ struct training {
     uint32_t *order;                  // the training images as the epoch under way takes them
     struct buf line, past, now, seen; // kept for their memory: output, history, partial sums, looks
     bool stopped, unheard;
+    bool waiting; // for room on the disk, since:
+    double waiting_since;
     bool foreign; // the folder has checkpoints of another trial
 };
 
@@ -76,6 +78,16 @@ int training_settle_origin(struct training *t, struct err *err);
 
 /* ERR_DIFFERS: the data's content was `then`. */
 int training_complain_data(const struct training *t, const char *then, struct err *err);
+
+/* ---- train_room.c ---- */
+
+/* After each try of something that writes, with its outcome: whether to try once more.  When the disk is full it says
+ * so once, rests a moment and returns true, unless the training was asked to stop.
+ *
+ *     do {
+ *         rc = save(...);
+ *     } while (training_try_again(t, rc, err)); */
+bool training_try_again(struct training *t, int rc, const struct err *err);
 
 /* ---- train_look.c ---- */
 
