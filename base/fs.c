@@ -240,6 +240,15 @@ bool fs_lock_is_held(const char *path) {
     return held;
 }
 
+void fs_fill_standard_descriptors(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+            (void)open("/dev/null", flags); // the lowest free one: fd
+        }
+    }
+}
+
 char *fs_program_dir(void) {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);

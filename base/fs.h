@@ -44,6 +44,11 @@ int fs_lock(const char *path, int *fd, struct err *err);
  * disturbed.  False without a file. */
 bool fs_lock_is_held(const char *path);
 
+/* Opens /dev/null in the place of each of stdin, stdout and stderr that is closed.  Without it, a program started with
+ * 2>&- would write its messages into the first file that it opens.  Opened the wrong way round, so that writing to
+ * what was closed still fails.  To be called before anything is opened. */
+void fs_fill_standard_descriptors(void);
+
 /* The folder of the running program (/proc/self/exe), on the heap; NULL where unknown. */
 char *fs_program_dir(void);
 

@@ -1,17 +1,16 @@
 /* besom - sweeps a grid of hyperparameters over a pool of trainers. */
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
 
 #include <argp.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *argp_program_version = "besom " BESOM_VERSION;
 
@@ -54,19 +53,8 @@ static int unknown(const char *word) {
     return EXIT_MISUSE;
 }
 
-/* Without this, a program started with 2>&- would write its messages into the first file that it opens.
- * Opened the wrong way round, so that writing to what was closed still fails. */
-static void fill_standard_descriptors(void) {
-    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
-            (void)open("/dev/null", flags); // the lowest free one: fd
-        }
-    }
-}
-
 int main(int argc, char **argv) {
-    fill_standard_descriptors();
+    fs_fill_standard_descriptors();
     if (argc > 0 && strchr(argv[0], '/') != NULL) {
         cmd_program = argv[0];
     }

@@ -93,12 +93,27 @@ static int check_from_outside(const struct store *store, bool *unclean, struct e
 
 /* ---- from inside ---- */
 
+/* SQLite says of a long path only that it cannot be opened.  Its limit is on the absolute one. */
+static int say_path_too_long(struct store *store, int rc, struct err *err) {
+    enum { SQLITE_PATH_MAX = 511 };
+    char *here = store->path[0] == '/' ? NULL : get_current_dir_name();
+    size_t len = strlen(store->path) + (here != NULL ? strlen(here) + 1 : 0);
+    free(here);
+    if ((rc & 0xff) != SQLITE_CANTOPEN || len <= SQLITE_PATH_MAX) {
+        return store_fail(store, rc, err);
+    }
+    return err_set(
+        err, ERR_IO,
+        "%s: its path has %zu bytes, and SQLite takes %d: use a folder nearer to the root",
+        store->path, len, SQLITE_PATH_MAX);
+}
+
 static int connect_uri(struct store *store, const char *uri, int flags, struct err *err) {
     (void)sqlite3_close(store->db); // no statement is open yet
     store->db = NULL;
     int rc = sqlite3_open_v2(uri, &store->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
     if (rc != SQLITE_OK) {
-        return store_fail(store, rc, err); // db may be NULL: sqlite3_errmsg says "out of memory"
+        return say_path_too_long(store, rc, err); // db may be NULL: "out of memory" then
     }
     (void)sqlite3_extended_result_codes(store->db, 1);
     // The last one to close would write the WAL into the file: of one that is refused, or fails, too.

@@ -1,6 +1,7 @@
 /* besom-trainer - trains one network as its config says; the worker of a sweep, and usable by hand. */
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "trainer/commands.h"
 #include "trainer/numerics.h"
@@ -80,6 +81,7 @@ static bool is_any(const char *word, const char *a, const char *b) {
 }
 
 int main(int argc, char **argv) {
+    fs_fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN); // a closed pipe is an error of the write that meets it
     argp_err_exit_status = STATUS_MISUSE;
     if (argc < 2) {
