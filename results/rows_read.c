@@ -50,7 +50,7 @@ struct reader {
     const char *owner; // key or name
     int first, last;   // of the kind's tables
     int64_t line;
-    bool begun, ended;
+    bool begun, in_table, ended;
 
     const struct rows_table *table; // NULL: rows are passed over
     struct rows_columns columns;    // of the table
@@ -160,6 +160,7 @@ static int prepare(struct reader *r, struct err *err) {
 static int enter_table(struct reader *r, const struct cJSON *head, const struct cJSON *name,
                        struct err *err) {
     leave_table(r);
+    r->in_table = true;
     int i = 0;
     while (i < r->kind->table_count && !json_is_string(name, r->kind->tables[i].name)) {
         i++;
@@ -286,7 +287,10 @@ static int read_line(struct reader *r, const char *text, size_t len, struct err 
         return bad(r, err, "something behind the end");
     }
     bool is_row = text[0] == '[';
-    if (is_row && r->begun && r->table == NULL) {
+    if (is_row && !r->in_table) {
+        return bad(r, err, "a row without a table");
+    }
+    if (is_row && r->table == NULL) {
         return ERR_OK; // not asked for
     }
     struct json_doc *doc;
@@ -295,7 +299,7 @@ static int read_line(struct reader *r, const char *text, size_t len, struct err 
         return bad(r, err, "no JSON");
     }
     const struct cJSON *root = json_root(doc);
-    if (r->begun && is_row) {
+    if (is_row) {
         rc = put_row(r, root, err);
     } else if (json_type(root) == JSON_OBJECT) {
         rc = read_object(r, root, err);
