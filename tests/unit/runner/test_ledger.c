@@ -31,7 +31,7 @@ struct fixture {
     struct ledger *ledger;
     int64_t trial[TRIALS];
 
-    int acks, failures, given_up, waits, overs;
+    int acks, failures, notices, given_up, waits, overs;
     enum err_code waited_for;
     void (*on_wait)(struct fixture *f);
     int order[ACKS_MAX];     // epochs (or minus the kind) in the order of their acks
@@ -61,6 +61,7 @@ static void on_ack(void *context, struct ledger_item *item) {
     struct fixture *f = context;
     f->last = *item;
     if (item->kind == LEDGER_NOTICE) {
+        f->notices++;
         return;
     }
     if (item->kind == LEDGER_WAIT) {
@@ -582,6 +583,49 @@ static void who_is_to_end_does_not_wait_for_a_lock(void **state) {
     assert_int_equal(pclose(other), 0);
 }
 
+/* ---- snapshots ---- */
+
+static bool has_snapshot(const struct fixture *f, int trial) {
+    char *path = mem_printf("%s/trials/%032d/rows.jsonl", f->dir, trial);
+    bool has = access(path, F_OK) == 0;
+    free(path);
+    return has;
+}
+
+static void after_an_end_the_trials_snapshot_is_written(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    assert_false(has_snapshot(f, 0));
+    push_end(f, 0, 1, TRIAL_PAUSED);
+    wait_acks(f, 3);
+    begin(f, 1); // the thread does one thing after the other
+    assert_true(has_snapshot(f, 0));
+    assert_false(has_snapshot(f, 1));
+    assert_int_equal(f->notices, 0);
+}
+
+static void snapshots_that_cannot_be_written_are_told_once_and_made_up_for(void **state) {
+    struct fixture *f = *state;
+    char *trials = mem_printf("%s/trials", f->dir);
+    FILE *in_the_way = fopen(trials, "w");
+    assert_non_null(in_the_way);
+    assert_int_equal(fclose(in_the_way), 0);
+    for (int trial = 0; trial < 2; trial++) {
+        begin(f, trial);
+        push_end(f, trial, 1, TRIAL_FAILED);
+        wait_acks(f, f->acks + 1);
+    }
+    begin(f, 2); // after both
+    assert_int_equal(f->notices, 1);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(unlink(trials), 0);
+    close_ledger(f);
+    assert_true(has_snapshot(f, 0) && has_snapshot(f, 1));
+    assert_false(has_snapshot(f, 2)); // it is running
+    free(trials);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -603,6 +647,8 @@ int main(void) {
         CASE(room_that_comes_in_time_is_used_by_who_is_to_end),
         CASE(a_lock_is_waited_for_and_told_of_with_its_holder),
         CASE(who_is_to_end_does_not_wait_for_a_lock),
+        CASE(after_an_end_the_trials_snapshot_is_written),
+        CASE(snapshots_that_cannot_be_written_are_told_once_and_made_up_for),
     };
     return cmocka_run_group_tests(tests, make_disk, NULL);
 }
