@@ -5,6 +5,7 @@
 #include "results/store_internal.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,6 +205,12 @@ static int prepare_writer(struct store *store, int version, struct err *err) {
         rc = store_exec(store, "CREATE TEMP TABLE planned (trial INTEGER PRIMARY KEY)", err);
     }
     return rc;
+}
+
+void store_slim(struct store *store) {
+    struct err ignored; // it would be larger, not wrong
+    (void)store_exec(store, "PRAGMA cache_size = -2048; PRAGMA shrink_memory", &ignored);
+    (void)malloc_trim(0); // tells whether there was anything
 }
 
 int store_open_patiently(struct store **store, const char *dir, enum store_mode mode,

@@ -52,6 +52,10 @@ int store_open(struct store **store, const char *dir, enum store_mode mode, stru
 /* A writer checkpoints the WAL into the file, so that results.db can be copied alone.  NULL is fine. */
 int store_close(struct store *store, struct err *err);
 
+/* Planning wants many pages at hand (64 MiB at most), a run a few of them, for hours: from here on a writer keeps
+ * 2 MiB, and what it had beyond goes back to the system. */
+void store_slim(struct store *store);
+
 /* What is done while another program holds a lock that is needed.  Called on the thread that uses the store. */
 struct store_patience {
     /* Asked again and again, ten times a second or more: whether to go on waiting.  Otherwise what waits

@@ -255,6 +255,7 @@ static int start(struct run *run, struct store *store, struct err *err) {
     const struct ledger_calls calls = {on_ack, on_ledger_failed, run};
     int rc = find_site(run, err);
     rc = rc == ERR_OK ? progress_load(&run->progress, store, run->sweep, run->slot_count, err) : rc;
+    store_slim(store);
     rc = rc == ERR_OK ? run_signals_start(run, err) : rc;
     return rc == ERR_OK
                ? ledger_new(&run->ledger, &run->loop, store, run->plan->sweep_id, &calls, err)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16, RECORD_MAX = 128 };
+enum { CHUNK = 1 << 16, RECORD_MAX = 512 };
 
 static bool put(const char *text, size_t len) {
     while (len > 0) {
@@ -72,6 +72,12 @@ static bool put_paced(long long count, long ms) {
     return good;
 }
 
+/* Many, so that a short soak fills what the store keeps at hand. */
+static const char done_metrics[] =
+    ", \"loss\": 0.25, \"val_accuracy\": 0.5, \"m1\": 0.1, \"m2\": 0.2, \"m3\": 0.3, \"m4\": 0.4, "
+    "\"m5\": 0.5, \"m6\": 0.6, \"m7\": 0.7, \"m8\": 0.8, \"m9\": 0.9, \"m10\": 1, \"m11\": 1.1, "
+    "\"m12\": 1.2, \"m13\": 1.3, \"m14\": 1.4}\n";
+
 int main(int argc, char **argv) {
     const char *mode = argc > 1 ? argv[1] : "";
     long long count = argc > 2 ? atoll(argv[2]) : 0;
@@ -85,7 +91,7 @@ int main(int argc, char **argv) {
     } else if (strcmp(mode, "paced") == 0 && argc > 3) {
         good = put_paced(count, atol(argv[3]));
     } else if (strcmp(mode, "done") == 0) {
-        good = put_many(count, "{\"epoch\": ", ", \"loss\": 0.25, \"val_accuracy\": 0.5}\n") &&
+        good = put_many(count, "{\"epoch\": ", done_metrics) &&
                put("{\"event\": \"done\"}\n", strlen("{\"event\": \"done\"}\n"));
     } else {
         (void)fprintf(stderr, "usage: flooder bytes|lines|records|done N, flooder paced N MS\n");
