@@ -52,7 +52,7 @@ void run_wait_begin(struct run *run, enum run_wait what, const char *met) {
 }
 
 void run_wait_end(struct run *run, enum run_wait what) {
-    if (--run->waits[what] == 0) {
+    if (--run->waits[what] == 0 && !run->failed) { // else nothing goes on
         tell(run, RUN_RESUMED, words[what].end, run->options->out_dir);
     }
 }

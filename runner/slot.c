@@ -3,8 +3,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "runner/ledger.h"
+#include "runner/room.h"
 #include "runner/run_internal.h"
 #include "runner/slot_lines.h"
+#include "runner/slot_wait.h"
 
 #include <math.h>
 #include <signal.h>
@@ -61,7 +63,8 @@ static void begin_attempt(struct slot *slot) {
 void slot_run(struct slot *slot, int64_t trial) {
     slot->trial = trial;
     slot->begun = false;
-    slot->barren = slot->idle_saves = slot->epochs_best = slot->bad_lines = 0;
+    slot->barren = slot->idle_saves = slot->epochs_best = slot->bad_lines = slot->roomless = 0;
+    slot->needs_room = false;
     memset(slot->drift_told, 0, sizeof slot->drift_told);
     begin_attempt(slot);
 }
@@ -71,6 +74,7 @@ static void line(void *context, const char *text, size_t len, bool cut) {
 }
 
 static void go_idle(struct slot *slot) {
+    slot_wait_over(slot);
     slot_release(slot);
     slot->state = SLOT_IDLE;
     slot->run->slot_views[slot->index].busy = false;
@@ -81,6 +85,8 @@ static void ended(void *context, const struct worker_end *end) {
     struct slot *slot = context;
     slot->worker = NULL;
     slot->attempt.end = *end;
+    slot->attempt.room_left = room_left(slot->run->site.out_dir);
+    slot_wait_over(slot); // what the trainer waited for
     if (slot->run->failed) {
         go_idle(slot);
         return;
@@ -110,13 +116,26 @@ static int spawn(struct slot *slot, struct err *err) {
     return rc;
 }
 
+static void on_start_again(uv_timer_t *timer);
+
+/* Once the worker is started, or there is none to be. */
 static void start_worker(struct slot *slot) {
     struct err err;
     slot->mark_ns = run_clock(slot->run);
     if (slot->run->stopping) {
+        slot_wait_over(slot);
         slot->attempt.asked = true; // between its row and its process: none is needed any more
         push(slot, LEDGER_CLOSE, SLOT_CLOSING);
-    } else if (spawn(slot, &err) != ERR_OK) {
+        return;
+    }
+    int rc = spawn(slot, &err);
+    if (rc != ERR_OK && slot_wait_to_start(slot, &err)) {
+        slot->state = SLOT_STARTING;
+        (void)uv_timer_start(&slot->timer, on_start_again, SLOT_AGAIN_MS, 0); // not closing
+        return;
+    }
+    slot_wait_over(slot);
+    if (rc != ERR_OK) {
         slot->attempt.spawn_failure = mem_strdup(err.msg);
         push(slot, LEDGER_CLOSE, SLOT_CLOSING);
     } else {
@@ -124,6 +143,10 @@ static void start_worker(struct slot *slot) {
         struct run_event event = event_of(slot, RUN_TRIAL_STARTED);
         run_emit(slot->run, &event);
     }
+}
+
+static void on_start_again(uv_timer_t *timer) {
+    start_worker(timer->data);
 }
 
 static void ack_begin(struct slot *slot, struct ledger_item *item) {
@@ -152,7 +175,10 @@ static void ack_begin(struct slot *slot, struct ledger_item *item) {
 static struct attempt_outcome outcome_of(const struct slot *slot, const struct ledger_item *item,
                                          bool progressed) {
     const struct slot_attempt *a = &slot->attempt;
-    return (struct attempt_outcome){.exit_status = a->end.exit_status,
+    bool started = a->spawn_failure == NULL && !a->asked && !a->killed;
+    bool roomless = started && room_was_the_cause(a->room_left, a->end.tail);
+    return (struct attempt_outcome){.no_room = roomless,
+                                    .exit_status = a->end.exit_status,
                                     .signal = a->end.signal,
                                     .spawn_failure = a->spawn_failure,
                                     .done_event = a->done_event,
@@ -229,8 +255,16 @@ static void conclude(struct slot *slot, enum trial_status status) {
     go_idle(slot);
 }
 
+/* After a death of a full disk not before there is some room. */
 static void on_retry(uv_timer_t *timer) {
-    begin_attempt(timer->data);
+    struct slot *slot = timer->data;
+    if (slot->needs_room && room_is_none(slot->run->site.out_dir)) {
+        slot_wait_for_room(slot, slot->attempt.verdict.message);
+        (void)uv_timer_start(timer, on_retry, SLOT_AGAIN_MS, 0); // not closing
+        return;
+    }
+    slot_wait_over(slot);
+    begin_attempt(slot);
 }
 
 static void retry(struct slot *slot) {
@@ -244,6 +278,9 @@ static void retry(struct slot *slot) {
     }
     // A state that is saved again and again without an epoch must not become a busy loop.
     int delay_ms = trial_retry_delay_ms(saved ? slot->idle_saves - 1 : slot->barren);
+    slot->needs_room = v->no_room;
+    slot->roomless = v->no_room ? slot->roomless + 1 : 0;
+    delay_ms = v->no_room ? trial_retry_delay_ms(slot->roomless) : delay_ms;
     slot->state = SLOT_WAITING;
     (void)uv_timer_start(&slot->timer, on_retry, (uint64_t)delay_ms, 0); // fails while closing only
 }
@@ -293,7 +330,11 @@ void slot_ask_to_stop(struct slot *slot) {
         worker_signal(slot->worker, SIGTERM);
     } else if (slot->state == SLOT_WAITING) {
         (void)uv_timer_stop(&slot->timer); // always succeeds
+        slot_wait_over(slot);
         conclude(slot, TRIAL_PAUSED);
+    } else if (slot->state == SLOT_STARTING) {
+        (void)uv_timer_stop(&slot->timer); // always succeeds
+        start_worker(slot);                // it sees that none is needed
     }
 }
 

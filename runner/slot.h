@@ -1,9 +1,10 @@
 /* runner/slot.h - one place in the pool: a trial's attempts, one after the other.
  *
- *     IDLE -> BEGINNING -> RUNNING -> CLOSING -> ENDING -> IDLE
- *               ^ (row      (a          (all rows   (verdict |
- *               |  committed) worker)    committed)  committed)
- *               +----------- WAITING <-----------------------+
+ *     IDLE -> BEGINNING ----> RUNNING -> CLOSING -> ENDING -> IDLE
+ *               ^ (row    \   ^ (a        (all rows   (verdict |
+ *               |  commit- \  |  worker)   committed)  committed)
+ *               |  ted)  STARTING (waits for room or processes) |
+ *               +----------- WAITING <--------------------------+
  *
  * In BEGINNING, CLOSING and ENDING it waits for the ledger's answer.  Which trial runs, and when the run
  * stops, is run.c's to decide; this module does what one trial needs. */
@@ -25,6 +26,7 @@ struct run;
 enum slot_state {
     SLOT_IDLE,
     SLOT_BEGINNING,
+    SLOT_STARTING, // the row is committed, but the worker cannot be started for now
     SLOT_RUNNING,
     SLOT_CLOSING,
     SLOT_ENDING,
@@ -43,6 +45,7 @@ struct slot_attempt {
     char *drift;   // owned: what is not as in attempts before, and may be why bits differ; NULL
     char *stopped; // owned: why it ended before its last epoch; NULL
     struct worker_end end; // its tail is owned here
+    int64_t room_left;     // on the disk, when it ended
     int layers;            // layers events taken
     int queued_rows;
     size_t queued_bytes;
@@ -54,7 +57,7 @@ struct slot {
     struct run *run;
     int index; // from 0
     enum slot_state state;
-    uv_timer_t timer; // of SLOT_WAITING
+    uv_timer_t timer; // of SLOT_WAITING and SLOT_STARTING
     struct worker *worker;
     struct slot_attempt attempt;
 
@@ -66,6 +69,9 @@ struct slot {
         idle_saves;  // attempts in a row without progress; saved states without an epoch between
     int epochs_best; // the most contiguous epochs that there ever were
     int bad_lines;
+    bool waits, needs_room; // see slot_wait.h; before its next attempt the disk has to have room
+    int waits_for;          // an enum run_wait
+    int roomless;           // attempts in a row that died of a full disk
     bool drift_told[SLOT_DRIFT_COUNT];
     uint64_t start_ns, mark_ns; // of the run's clock: the trial's begin; the last epoch
 };

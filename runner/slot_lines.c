@@ -6,6 +6,7 @@
 #include "runner/layer_event.h"
 #include "runner/ledger.h"
 #include "runner/run_internal.h"
+#include "runner/slot_wait.h"
 #include "runner/start_event.h"
 
 #include <math.h>
@@ -111,6 +112,15 @@ static void on_epoch(struct slot *slot, const struct wire_record *line) {
     push_row(slot, item);
 }
 
+/* It waits for room, as the runner would. */
+static void on_waiting(struct slot *slot, const struct cJSON *event) {
+    const struct cJSON *reason = json_get(event, "reason");
+    if (reason != NULL && json_type(reason) == JSON_STRING &&
+        strcmp(json_text(reason), "disk full") == 0) {
+        slot_wait_for_room(slot, "disk full");
+    }
+}
+
 static void on_event(struct slot *slot, const struct wire_record *line) {
     if (strcmp(line->event, "start") == 0) {
         on_start(slot, line->object);
@@ -120,6 +130,10 @@ static void on_event(struct slot *slot, const struct wire_record *line) {
         on_done(slot, line->object);
     } else if (strcmp(line->event, "failed") == 0) {
         on_failed(slot, line->object);
+    } else if (strcmp(line->event, "waiting") == 0) {
+        on_waiting(slot, line->object);
+    } else if (strcmp(line->event, "resumed") == 0) {
+        slot_wait_over(slot);
     } // all others are in the log
 }
 

@@ -14,6 +14,7 @@
 static void decide(struct trial_verdict *verdict, enum trial_status status, const char *reason) {
     verdict->status = status;
     verdict->reason = reason;
+    verdict->no_room = false;
     verdict->message[0] = '\0';
 }
 
@@ -68,6 +69,13 @@ static void describe_death(const struct attempt_outcome *o, struct trial_verdict
     }
 }
 
+/* In front of what is said already. */
+static void say_room(struct trial_verdict *verdict) {
+    char end[sizeof verdict->message];
+    memcpy(end, verdict->message, sizeof end);
+    SAY(verdict, "no space left on the disk (%.400s)", end);
+}
+
 static void judge_death(const struct attempt_outcome *o, int retries, int barren,
                         struct trial_verdict *verdict) {
     if (o->exit_status == 0 && !is_contiguous(o)) {
@@ -75,15 +83,20 @@ static void judge_death(const struct attempt_outcome *o, int retries, int barren
         SAY(verdict, "epoch %d is missing; the last is %d", o->epochs_done + 1, o->epoch_last);
         return;
     }
-    decide(verdict, barren > retries ? TRIAL_FAILED : TRIAL_PENDING, NULL);
+    decide(verdict, o->no_room || barren <= retries ? TRIAL_PENDING : TRIAL_FAILED, NULL);
     describe_death(o, verdict);
+    if (o->no_room) {
+        verdict->no_room = true;
+        verdict->reason = "disk full";
+        say_room(verdict);
+    }
 }
 
 void trial_judge(const struct attempt_outcome *o, int retries, int *barren,
                  struct trial_verdict *verdict) {
     assert(o->epochs_done >= 0 && o->epochs_done <= o->epoch_last);
     bool saved = o->exit_status == WIRE_EXIT_SAVED;
-    *barren = o->progressed || saved ? 0 : *barren + 1;
+    *barren = o->progressed || saved ? 0 : o->no_room ? *barren : *barren + 1;
 
     if (is_refused(o, verdict)) {
         return;

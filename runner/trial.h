@@ -36,6 +36,7 @@ struct attempt_outcome {
     bool progressed;            // at least one new epoch row
     bool stopping;              // the runner had asked it to stop
     bool killed;                // the runner killed it
+    bool no_room;               // there was no room on the disk when it ended (runner/room.h)
     int epochs_done;            // contiguous from 1, committed
     int epoch_last;             // the highest committed
     int64_t epochs;             // asked for; 0: not known
@@ -44,7 +45,9 @@ struct attempt_outcome {
 struct trial_verdict {
     enum trial_status status; // TRIAL_PENDING: run it again
     const char *reason;       // NULL when complete; else a word for `failures`, borrowed
-    char message[512];        // "" when complete
+    bool
+        no_room; // it died of a full disk, which is not its fault: wait for room before it runs again
+    char message[512]; // "" when complete
 };
 
 /* The first line that fits decides:
@@ -57,13 +60,14 @@ struct trial_verdict {
  *     asked to stop                                 PAUSED    "interrupted"
  *     status 85                                     PENDING   "saved"
  *     status 0, an epoch was skipped                FAILED    "missing epochs"
+ *     it died, and the disk had no room             PENDING   "disk full", does not count
  *     anything else                                 PENDING, or FAILED when retries are used up:
  *                                                   "spawn", "signal", "exit" or "incomplete"
  *
  * Status 0 of a trainer that was asked to stop proves nothing where the count of epochs is not known:
  * srun, for one, answers so when its task was cancelled.
  *
- * `barren` is updated: 0 after progress or a saved state, else one more. */
+ * `barren` is updated: 0 after progress or a saved state, as it was without room, else one more. */
 void trial_judge(const struct attempt_outcome *outcome, int retries, int *barren,
                  struct trial_verdict *verdict);
 

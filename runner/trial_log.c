@@ -167,7 +167,7 @@ static bool adopt_tail(struct trial_log *log, int fd) {
     }
     log->fd = fd;
     log->in_tail = true;
-    log->size = size_of(fd);
+    log->size = log->begun_at = size_of(fd);
     log->mark_len = (int64_t)len;
     log->lines = count_lines(fd, log->mark_len);
     return true;
@@ -383,6 +383,13 @@ char *trial_log_tail(const struct trial_log *log) {
         s += len > 0 ? len : 1;
     }
     return buf_detach(&out);
+}
+
+void trial_log_undo(struct trial_log *log) {
+    buf_clear(&log->pending);
+    if (log->fd >= 0 && !log->in_tail) {
+        (void)ftruncate(log->fd, log->begun_at); // else there is a header too many
+    }
 }
 
 void trial_log_close(struct trial_log *log) {

@@ -64,6 +64,7 @@ struct trial_log {
     bool in_tail;
     int attempt;             // the last whose header was put into the growing file
     int64_t limit;           // of all files
+    int64_t begun_at;        // the size of the first file before this attempt
     int64_t size;            // of the file that grows, without what is pending
     int64_t lines, mark_len; // in a tail file: its lines, pending ones too; the length of its mark
     struct trial_log_mark mark; // of it
@@ -89,6 +90,9 @@ void trial_log_flush(struct trial_log *log);
 /* The last lines of this attempt, at most TRIAL_LOG_TAIL_MAX bytes, as valid UTF-8 without control
  * characters other than newline and tab; what is neither becomes U+FFFD.  On the heap. */
 char *trial_log_tail(const struct trial_log *log);
+
+/* Nothing was started after all: takes the header of this attempt back. */
+void trial_log_undo(struct trial_log *log);
 
 void trial_log_close(struct trial_log *log); // with fd = -1: nothing to close
 

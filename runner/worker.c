@@ -252,7 +252,7 @@ static int spawn(struct worker *w, uv_loop_t *loop, const struct worker_spec *sp
     w->process.data = w;
     w->has_process = true; // also when it failed
     w->handles++;
-    return rc == 0 ? ERR_OK : err_set(err, ERR_IO, "start %s: %s", spec->argv[0], uv_strerror(rc));
+    return rc == 0 ? ERR_OK : err_io(err, -rc, "start %s", spec->argv[0]); // libuv negates errno
 }
 
 static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *calls) {
@@ -273,10 +273,17 @@ static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *cal
 static int start(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
                  int child[STREAM_COUNT], struct err *err) {
     int rc = trial_log_open(&w->log, spec->log_path, spec->attempt, spec->log_limit, err);
+    if (rc == ERR_OK && (w->log.cause == ENOSPC || w->log.cause == EDQUOT)) {
+        rc = err_io(err, w->log.cause, "write %s", spec->log_path); // before it has words to lose
+    }
     for (int i = 0; i < STREAM_COUNT && rc == ERR_OK; i++) {
         rc = open_stream(w, &w->stream[i], &child[i], err);
     }
-    return rc == ERR_OK ? spawn(w, loop, spec, child, err) : rc;
+    rc = rc == ERR_OK ? spawn(w, loop, spec, child, err) : rc;
+    if (rc != ERR_OK) {
+        trial_log_undo(&w->log);
+    }
+    return rc;
 }
 
 int worker_start(struct worker **worker, uv_loop_t *loop, const struct worker_spec *spec,

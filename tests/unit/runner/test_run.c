@@ -41,7 +41,7 @@ struct fixture {
     double best, eta_at_first_epoch;
     int paused, resumed;
     void (*on_epoch)(struct fixture *f);
-    void (*on_paused)(struct fixture *f);
+    void (*on_paused)(struct fixture *f), (*on_started)(struct fixture *f);
     bool lose_trainer;   // after planning
     int signal_at_epoch; // raised when an epoch is shown, each time
     int64_t complete_at_end, failed_at_end, paused_at_end, total;
@@ -157,6 +157,9 @@ static void observe(void *context, const struct run_event *event, const struct r
     switch (event->kind) {
     case RUN_STARTED:
         f->started++;
+        if (f->on_started != NULL) {
+            f->on_started(f);
+        }
         break;
     case RUN_TRIAL_STARTED:
         f->trial_started++;
@@ -243,6 +246,75 @@ static const char one[] = "{\"name\": \"s\", \"config\": {\"epochs\": 2}, \"retr
                           " \"trainer\": [\"./trainer.sh\"]}";
 static const char open_ended[] = "{\"name\": \"s\", \"config\": {}, \"retries\": 1,"
                                  " \"trainer\": [\"./trainer.sh\"]}";
+
+/* ---- want of descriptors ---- */
+
+static void limit_descriptors(rlim_t count) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count == 0 ? limit.rlim_max : count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void take_descriptors(struct fixture *f) {
+    (void)f;
+    int next = dup(0);
+    assert_true(next > 0);
+    (void)close(next);
+    limit_descriptors((rlim_t)next);
+}
+
+static void give_descriptors(struct fixture *f) {
+    (void)f;
+    limit_descriptors(0);
+}
+
+static void want_of_descriptors_is_waited_for_and_no_fault_of_the_trial(void **state) {
+    struct fixture *f = *state;
+    write_trainer("echo '{\"epoch\": 1, \"val_accuracy\": 0.5}'\n"
+                  "echo '{\"epoch\": 2, \"val_accuracy\": 0.5}'");
+    f->on_started = take_descriptors;
+    f->on_paused = give_descriptors;
+    run(f, one, 1, "never");
+    assert_int_equal(f->paused, 1);
+    assert_int_equal(f->resumed, 1);
+    assert_non_null(strstr(f->warning, "Too many open files"));
+    assert_int_equal(f->died, 0);
+    assert_int_equal(f->result.complete, 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM attempt"), 1);
+}
+
+static void stop_waiting(struct fixture *f) {
+    (void)f;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void who_waits_for_descriptors_can_be_stopped(void **state) {
+    struct fixture *f = *state;
+    write_trainer("exit 1");
+    f->on_started = take_descriptors;
+    f->on_paused = stop_waiting;
+    int rc = try_run(f, one, 1, "never");
+    limit_descriptors(0);
+    check(rc, &f->err);
+    assert_int_equal(f->result.signal, SIGTERM);
+    assert_int_equal(f->result.paused, 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM trial WHERE status = 'paused'"), 1);
+}
+
+static void a_trainer_that_waits_for_room_is_told_of(void **state) {
+    struct fixture *f = *state;
+    write_trainer("echo '{\"event\": \"waiting\", \"reason\": \"disk full\"}'\nsleep 0.2\n"
+                  "[ \"$BESOM_ATTEMPT\" = 1 ] && exit 3\n" // then nobody waits any more
+                  "echo '{\"event\": \"resumed\"}'\n"
+                  "echo '{\"epoch\": 1, \"val_accuracy\": 0.5}'\n"
+                  "echo '{\"epoch\": 2, \"val_accuracy\": 0.5}'");
+    run(f, one, 1, "never");
+    assert_int_equal(f->paused, 2);
+    assert_int_equal(f->resumed, 2);
+    assert_non_null(strstr(f->warning, "no space left on the disk of out: paused"));
+    assert_int_equal(f->result.complete, 1);
+}
 
 /* ---- ends ---- */
 
@@ -795,6 +867,9 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_sweep_of_shell_scripts_completes),
+        CASE(want_of_descriptors_is_waited_for_and_no_fault_of_the_trial),
+        CASE(who_waits_for_descriptors_can_be_stopped),
+        CASE(a_trainer_that_waits_for_room_is_told_of),
         CASE(jobs_bound_the_workers_at_a_time),
         CASE(a_failing_trial_is_retried_and_stops_nothing_else),
         CASE(a_trial_that_gets_on_is_retried_for_as_long_as_it_does),
