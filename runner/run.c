@@ -1,5 +1,6 @@
 #include "runner/run.h"
 
+#include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "runner/ledger.h"
@@ -7,6 +8,7 @@
 #include "runner/run_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the clock and the observer ---- */
 
@@ -307,6 +310,17 @@ static void fill_result(const struct run *run, struct run_result *result) {
                                   .seconds = run_seconds_since(run, run->start_ns)};
 }
 
+/* uv_loop_init() aborts when it gets no pipe. */
+static int try_pipe(struct err *err) {
+    int fd[2];
+    if (pipe2(fd, O_CLOEXEC) != 0) {
+        return err_io(err, errno, "start the event loop: make a pipe");
+    }
+    (void)close(fd[0]); // nothing was written
+    (void)close(fd[1]);
+    return ERR_OK;
+}
+
 int run_sweep(struct store *store, const struct sweep *sweep, const struct plan *plan,
               const struct run_options *options, run_observer_fn *observer, void *context,
               struct run_result *result, struct err *err) {
@@ -319,7 +333,12 @@ int run_sweep(struct store *store, const struct sweep *sweep, const struct plan 
     run->context = context;
     // Refused only when it is called with NULL.  uv_* would abort(), or fail in ways that look like others.
     (void)uv_replace_allocator(mem_malloc, mem_realloc, mem_calloc, free);
-    int rc = uv_loop_init(&run->loop);
+    int rc = try_pipe(err);
+    if (rc != ERR_OK) {
+        free(run);
+        return rc;
+    }
+    rc = uv_loop_init(&run->loop);
     if (rc != 0) {
         free(run);
         return err_set(err, ERR_IO, "start the event loop: %s", uv_strerror(rc));

@@ -156,7 +156,10 @@ int run_open(const char *out_dir, const struct store_patience *patience, struct 
  * still held. */
 void run_discard(const char *out_dir);
 
-/* Takes the lock of the folder, which is there, alone. */
+/* A runner that is killed while it starts a trainer leaves a child that has its lock until its exec. */
+enum { RUN_LOCK_WAIT_MS = 500 };
+
+/* Takes the lock of the folder, which is there, alone.  ERR_BUSY when somebody has it that long. */
 int run_lock(const char *out_dir, int *fd, struct err *err);
 
 /* The processors that this process may use (sched_getaffinity, cgroup quota). */

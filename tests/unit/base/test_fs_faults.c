@@ -57,7 +57,11 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 
 int __wrap_openat(int dir_fd, const char *name, int flags, mode_t mode) {
-    return fails("openat") ? -1 : __real_openat(dir_fd, name, flags, mode);
+    // a file is made anew, never through a link that somebody laid there, and kept from children
+    const int guards = O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    bool bare = (flags & O_CREAT) != 0 && (flags & guards) != guards;
+    return fails(bare ? "openat-unguarded" : "openat") ? -1
+                                                       : __real_openat(dir_fd, name, flags, mode);
 }
 
 ssize_t __wrap_write(int fd, const void *data, size_t len) {
