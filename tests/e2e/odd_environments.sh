@@ -164,10 +164,13 @@ equal "$(sql nothing 'PRAGMA integrity_check')" ok 'integrity with all closed'
 printf '{"dataset": "blobs", "model": "logistic", "epochs": 2}' >config.json
 expect 0 "$trainer" train config.json --checkpoint-dir open
 cp open/origin.json .
-"$trainer" train config.json --checkpoint-dir shut <&- >&- 2>&-
-equal $? 74 'status of a trainer that cannot say anything'
-cmp shut/origin.json origin.json || fail 'it wrote something else into origin.json'
-equal "$(stat -c %s shut/.lock)" 0 'bytes in the lock file'
+for closed in '<&- >&- 2>&-' '>&-'; do
+  rm -rf shut
+  eval "\"$trainer\" train config.json --checkpoint-dir shut $closed" 2>/dev/null
+  equal $? 74 "status of a trainer that cannot say anything: $closed"
+  cmp shut/origin.json origin.json || fail 'it wrote something else into origin.json'
+  equal "$(stat -c %s shut/.lock)" 0 'bytes in the lock file'
+done
 "$trainer" train config.json --checkpoint-dir mute <&- 2>&- >out
 equal $? 0 'status of a trainer without stdin and stderr'
 cmp mute/cp-0002.safetensors open/cp-0002.safetensors || fail 'it wrote something else into a checkpoint'
