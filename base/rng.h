@@ -24,6 +24,7 @@ enum rng_purpose {
         5,         // epoch, step = batch; an operation adds its number << 8, see trainer/augment.h
     RNG_DATA = 6,  // epoch = part, step = sample: data sets that are made
     RNG_PROBE = 7, // epoch 0, step = sample: what a network is probed with
+    RNG_CHECK = 8, // epoch = round, step = attempt: when besom check ends a trainer
     RNG_TEST = 255,
 };
 

@@ -33,6 +33,7 @@ struct cmd {
 };
 extern const struct cmd cmds[]; // ends in a zeroed one
 
+int cmd_check(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_curves(int argc, char **argv);
 int cmd_init(int argc, char **argv);

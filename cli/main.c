@@ -23,6 +23,7 @@ const struct cmd cmds[] = {
     {"curves", cmd_curves, "learning curves in the terminal"},
     {"show", cmd_show, "all of one trial"},
     {"log", cmd_log, "what a trial has printed"},
+    {"check", cmd_check, "whether a trainer resumes: kills it, compares bit for bit"},
     {"verify", cmd_verify, "hold a results folder to its invariants"},
     {"rebuild", cmd_rebuild, "make a damaged or lost results.db anew"},
     {0},
