@@ -2,7 +2,7 @@
 # Every command, as a user types it, against what sqlite3 says of the same database.
 . "$(dirname "$0")/lib.sh"
 
-for command in run init plan status compare curves show log; do
+for command in run init plan status compare curves show log check; do
   expect 0 "$besom" "$command" --help
   said '^Usage: besom '"$command" out
   said '^  besom '"$command" out
