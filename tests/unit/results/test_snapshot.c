@@ -161,9 +161,21 @@ static void every_table_is_written_or_follows_from_others(void **state) {
 static void what_is_read_back_is_what_there_was(void **state) {
     struct fixture *f = *state;
     struct restore_report report;
+    struct store_layer layer = {
+        .epoch = 1, .position = 3, .name = (char[]){"fc"}, .histogram = (char[]){"[1,2]"}};
+    enum store_epoch_result result;
     (void)fill(f);
+    attempt(f, 1, 2); // sets aside what the first measured
+    expect_ok(f, put_epoch(f, 1, 2, 2, "val_accuracy 0.2 late inf", false, &result));
+    assert_int_equal(result, STORE_SUPERSEDED);
+    begin(f);
+    expect_ok(f, store_put_layer(f->store, 1, &layer, true, &f->err));
+    commit(f);
+    end(f, 1, 2, TRIAL_FAILED, "exit");
     snapshot(f, 0, 1);
     restore(f, &report);
+    expect_new(f, "SELECT (SELECT count(*) FROM n.superseded), (SELECT count(*) FROM n.layer)",
+               "3|1\n");
     assert_int_equal(report.sweep_files, 1);
     assert_int_equal(report.trial_files, 1);
     assert_int_equal(report.damaged, 0);
@@ -329,6 +341,16 @@ static void a_trial_is_shared_by_sweeps_that_came_before_and_after(void **state)
     end_plan(f, other);
     snapshot(f, other, 0);
     restore(f, &report);
+    expect_equal(f);
+    restore_report_release(&report);
+
+    int64_t id =
+        sweep(f, "s", "[\"optimizer\"]", "val_accuracy", true); // the later plan asks for more
+    (void)point(f, id, "a", "adam", "{\"optimizer\":{\"name\":\"adam\",\"lr\":0.001}}", 1, 8);
+    end_plan(f, id);
+    snapshot(f, id, 0);
+    restore(f, &report);
+    expect_new(f, "SELECT epochs FROM n.trial WHERE id = 1", "8\n");
     expect_equal(f);
     restore_report_release(&report);
 }
