@@ -73,6 +73,8 @@ struct check {
     double *told_s; // of the profile
     int *changes;
     int profile_cap;
+    double first_line_s; // of the first uninterrupted run: its first line, and its end
+    double first_run_s;
     int rounds, next_round;
     bool failed; // of besom itself: `err` says how
     struct err err;

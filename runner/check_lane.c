@@ -113,6 +113,9 @@ static void on_change(void *context, const char *name, const char *what) {
 /* Keeps what the uninterrupted run looked like. */
 static void profile_line(struct check_lane *lane, int epoch) {
     struct check *c = lane->check;
+    if (lane->run == 1 && c->first_line_s == 0.0) {
+        c->first_line_s = seconds_since_start(lane);
+    }
     if (lane->run != 2 || epoch != c->profile.epochs + 1) {
         return;
     }
@@ -236,6 +239,9 @@ static void tell_begin(struct check_lane *lane) {
 
 static void profile_end(struct check_lane *lane) {
     struct check *c = lane->check;
+    if (lane->round == 0 && lane->run == 1) {
+        c->first_run_s = seconds_since_start(lane);
+    }
     if (lane->round != 0 || lane->run != 2 || c->profile.epochs == 0) {
         return;
     }
@@ -361,12 +367,26 @@ static int epoch_to_hold_from(const struct check_profile *profile, int epoch) {
     return from;
 }
 
+/* Of a quick trainer, changes and lines come so fast that only one that is held shows which of them belong to
+ * which epoch.  A slow one needs no hold, and could be slower by it. */
+static void hold_to_profile(struct check_lane *lane) {
+    static const double quick_s = 10.0;
+    const struct check *c = lane->check;
+    if (lane->run == 2 && c->first_run_s < quick_s) {
+        uint64_t ms = (uint64_t)(c->first_line_s / 2.0 * 1e3);
+        (void)uv_timer_start(&lane->stop_timer, on_stop, ms, 0); // not closing
+    }
+}
+
 static void start_stop(struct check_lane *lane) {
     const struct check *c = lane->check;
     struct check_attempt *a = &lane->attempt;
     a->stop = lane->round == 0 ? (struct check_stop){.kind = CHECK_GO_ON}
                                : check_plan_stop(&c->profile, c->options->draw_seed, lane->round,
                                                  lane->kind, a->number, a->done);
+    if (lane->round == 0) {
+        hold_to_profile(lane);
+    }
     double after_s = a->stop.after_s;
     if (a->stop.kind == CHECK_AT_CHANGE || a->stop.kind == CHECK_AT_LINE) {
         a->open = a->stop.epoch <= a->done;
