@@ -29,7 +29,7 @@ RECORDS = 10
 
 def arguments(parser):
     parser.add_argument("--seconds", type=int, default=60, help="how long (60)")
-    parser.add_argument("--trials", type=int, help="of the sweep: more than can be run in that time (500 a second)")
+    parser.add_argument("--trials", type=int, help="of the sweep: more than can be run in that time (300 a second)")
 
 
 def children(pid):
@@ -149,7 +149,7 @@ def count(reader):
 def main():
     campaign = Campaign("soak", 1, about=__doc__, add_arguments=arguments)
     seconds = campaign.args.seconds
-    soak(campaign, seconds, campaign.args.trials or 500 * seconds, 2)
+    soak(campaign, seconds, campaign.args.trials or 300 * seconds, 2)
     campaign.finish()
 
 
