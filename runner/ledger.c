@@ -30,7 +30,8 @@ struct ledger {
     struct snapshots *snapshots;     // the thread's
     int64_t ended[LEDGER_BATCH_MAX]; // the thread's: trials of the batch whose attempts have ended
     int ended_count;
-    bool owes; // the thread's: a snapshot could not be written
+    bool owes;      // the thread's: a snapshot could not be written, or is for later
+    bool owes_told; // that one could not be
     struct ledger_calls calls;
     uv_thread_t thread;
     uv_async_t async;
@@ -428,27 +429,43 @@ static void note_ended(struct ledger *l, const struct list *batch) {
     }
 }
 
+/* Whether a trial has so many epochs that the others would wait while its rows are written. */
+static bool is_long(struct ledger *l, int64_t trial) {
+    const struct ledger_item of_trial = {.trial = trial, .attempt = LEDGER_SNAPSHOT_EPOCHS};
+    char *answer = NULL;
+    struct err ignored; // then it is written, and fails for itself
+    (void)ask(l, &of_trial, "SELECT 1 FROM epoch WHERE trial = ?1 AND epoch > ?2 LIMIT 1", &answer,
+              &ignored);
+    bool found = answer != NULL;
+    free(answer);
+    return found;
+}
+
 /* Invariant 6.  They are copies: nobody waits for them. */
 static void write_snapshots(struct ledger *l) {
     for (int i = 0; i < l->ended_count; i++) {
         struct err err;
+        if (is_long(l, l->ended[i])) {
+            l->owes = true; // at the end, when nobody waits
+            continue;
+        }
         if (snapshots_put_trial(l->snapshots, l->ended[i], &err) >= 0) {
             continue;
         }
-        if (!l->owes) {
+        if (!l->owes_told) {
             struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
             item->notice = mem_printf("a trial's copy of its rows could not be written, which is "
                                       "made up for later; no result is lost: %s",
                                       err.msg);
             hand_back(l, item);
         }
-        l->owes = true;
+        l->owes = l->owes_told = true;
     }
     l->ended_count = 0;
 }
 
 static void write_owed(struct ledger *l) {
-    struct err ignored; // told when it came up; the next run tries again
+    struct err ignored; // told when it came up, unless it was for now; the next run tries again
     if (l->owes) {
         (void)snapshots_catch_up(l->snapshots, NULL, &ignored);
     }

@@ -37,6 +37,7 @@ struct wire_record;
 enum {
     LEDGER_BATCH_MAX = 256,
     LEDGER_WAIT_MS = 20,
+    LEDGER_SNAPSHOT_EPOCHS = 1000, // a trial with more has its snapshot written when the run ends
     LEDGER_RETRY_MS =
         250, // after the first try that met a full disk; then twice as long each time up to
     LEDGER_RETRY_MAX_MS = 1000, // this

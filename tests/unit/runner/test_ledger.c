@@ -605,6 +605,19 @@ static void after_an_end_the_trials_snapshot_is_written(void **state) {
     assert_int_equal(f->notices, 0);
 }
 
+static void a_long_trials_snapshot_is_written_when_nobody_waits(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, LEDGER_SNAPSHOT_EPOCHS + 1, 1.0, true);
+    push_end(f, 0, 1, TRIAL_PAUSED);
+    wait_acks(f, 3);
+    begin(f, 1); // acknowledged after the thread is done with the first
+    assert_false(has_snapshot(f, 0));
+    close_ledger(f);
+    assert_true(has_snapshot(f, 0));
+    assert_int_equal(f->notices, 0);
+}
+
 static void snapshots_that_cannot_be_written_are_told_once_and_made_up_for(void **state) {
     struct fixture *f = *state;
     char *trials = mem_printf("%s/trials", f->dir);
@@ -648,6 +661,7 @@ int main(void) {
         CASE(a_lock_is_waited_for_and_told_of_with_its_holder),
         CASE(who_is_to_end_does_not_wait_for_a_lock),
         CASE(after_an_end_the_trials_snapshot_is_written),
+        CASE(a_long_trials_snapshot_is_written_when_nobody_waits),
         CASE(snapshots_that_cannot_be_written_are_told_once_and_made_up_for),
     };
     return cmocka_run_group_tests(tests, make_disk, NULL);
