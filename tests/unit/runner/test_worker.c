@@ -305,7 +305,7 @@ static void a_program_that_is_not_there_is_an_error(void **state) {
     struct err err;
     assert_int_equal(start(f, argv, 1, &err), ERR_IO);
     assert_non_null(strstr(err.msg, "/nonexistent/program"));
-    assert_non_null(strstr(err.msg, "no such file"));
+    assert_non_null(strstr(err.msg, "No such file"));
     free(argv[0]);
 }
 
