@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 python3 "$here/data_formats.py" sets || fail 'no sets'
 set=sets/idx
+export ASAN_OPTIONS="${ASAN_OPTIONS-}${ASAN_OPTIONS:+:}handle_sigbus=0" # the signal is what is looked at
 cat >sweep.json <<'EOF'
 {"name": "data", "config": {"dataset": "./sets/idx", "model": "mlp", "epochs": 40, "batch_size": 16},
  "grid": {"activation": ["relu", "tanh"]}}
