@@ -204,6 +204,7 @@ void check_folder(const struct checking *c, const struct facts *f) {
         }
         look_for_temporaries(c, f, fd, folder);
         check_checkpoints(c, f, fd, config != NULL ? config : f->config);
+        check_trial_snapshot(c, f, fd);
         free(config);
         (void)close(fd); // only read
     }

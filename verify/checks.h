@@ -45,4 +45,8 @@ void check_strangers(const struct checking *c);
 void check_checkpoints(const struct checking *c, const struct facts *f, int folder_fd,
                        const char *config);
 
+/* check_snapshots.c: SNAPSHOTS */
+void check_trial_snapshot(const struct checking *c, const struct facts *f, int folder_fd);
+void check_sweep_snapshots(const struct checking *c);
+
 #endif

@@ -28,7 +28,8 @@
     X(IDENTITY, "identity", "files", "checkpoints are of the trial in whose folder they are")      \
     X(HISTORY, "history", "epochs", "a checkpoint's history has the bits of the database")         \
     X(RETENTION, "retention", "trials",                                                            \
-      "a complete trial has its final checkpoint, its best, and no more than are kept")
+      "a complete trial has its final checkpoint, its best, and no more than are kept")            \
+    X(SNAPSHOTS, "snapshots", "files", "the second copy of the rows is whole and says the same")
 
 enum verify_check {
 #define X(id, name, unit, sentence) VERIFY_##id,

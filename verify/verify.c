@@ -63,6 +63,7 @@ static void check_all(struct db *db, const char *dir, struct verify_report *repo
     check_sweeps(&c);
     check_leaderboard(&c);
     check_strangers(&c);
+    check_sweep_snapshots(&c);
     metrics_release(&metrics);
 }
 

@@ -854,3 +854,47 @@ def a_final_checkpoint_is_of_weights_alone(f):
     t = f.trial("images")
     rewrite(f.last(t), lambda h: h["__metadata__"].update(content="weights"))
     return {"trial": t, "file": f.last(t).name, "text": "weights"}
+
+
+# ---- the second copy of the rows ----
+
+
+@damage("snapshots")
+def a_snapshot_has_another_number(f):
+    t = f.trial("features")
+    path = f.folder(t) / "rows.jsonl"
+    flip(path, path.read_bytes().index(b'{"table":"value"') + 90, 1)
+    return {"trial": t, "file": "rows.jsonl", "text": "hash"}
+
+
+@damage("snapshots")
+def a_snapshot_is_truncated(f):
+    t = f.trial("foreign")
+    path = f.folder(t) / "rows.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    return {"trial": t, "file": "rows.jsonl", "text": "whole"}
+
+
+@damage("snapshots")
+def a_snapshot_has_other_bits_under_a_true_hash(f):
+    t = f.trial("features")
+    path = f.folder(t) / "rows.jsonl"
+    raw = path.read_bytes()
+    bits = raw.index(b',"', raw.index(b'"val_accuracy",0,')) + 2
+    at = raw.index(b'"', bits) - 1  # their last digit
+    raw = raw[:at] + (b"7" if raw[at:at + 1] != b"7" else b"6") + raw[at + 1:]
+    path.write_bytes(raw[:-35] + xxh128(raw[:-35]).encode() + raw[-3:])
+    return {"trial": t, "metric": "val_accuracy", "file": "rows.jsonl", "text": "bits"}
+
+
+@damage("snapshots")
+def the_database_has_lost_what_a_snapshot_has(f):
+    t = f.trial("foreign")
+    f.sql("DELETE FROM value WHERE trial = :t AND epoch = 3", "DELETE FROM epoch WHERE trial = :t AND epoch = 3", t=t)
+    return {"trial": t, "epoch": 3, "file": "rows.jsonl"}
+
+
+@damage("snapshots")
+def the_snapshot_of_a_sweep_is_empty(f):
+    (f.path / "sweeps" / "images.jsonl").write_bytes(b"")
+    return {"file": "images.jsonl"}
