@@ -2,6 +2,7 @@
 # Nothing in the tree writes CMAKE_C_FLAGS.
 option(WERROR "Treat warnings as errors" OFF)
 set(SANITIZE "" CACHE STRING "Comma list for -fsanitize=, e.g. address,undefined")
+option(COVERAGE "Count which lines and branches run (needs gcc), see scripts/coverage" OFF)
 option(FUZZ "Build the targets of tests/fuzz with libFuzzer (needs clang)" OFF)
 
 add_library(policy INTERFACE)
@@ -22,4 +23,12 @@ if(SANITIZE)
 endif()
 if(FUZZ) # every floor tells libFuzzer where it has been; -O1, since executions a second count
   target_compile_options(policy INTERFACE -fsanitize=fuzzer-no-link -O1)
+endif()
+if(COVERAGE)
+  # Counters are added up over threads and processes.  They are written at exit(): __wrap__exit() writes them also
+  # where a program ends by _exit(), as besom-shim does.  A process that is killed loses its own.
+  add_library(coverage_exit STATIC ${PROJECT_SOURCE_DIR}/cmake/coverage_exit.c)
+  target_compile_options(policy INTERFACE --coverage -fprofile-update=atomic -fprofile-abs-path)
+  target_link_options(policy INTERFACE --coverage -Wl,--wrap=_exit)
+  target_link_libraries(policy INTERFACE coverage_exit)
 endif()
