@@ -117,10 +117,11 @@ static void read_all(const struct fixture *f, struct buf *out, struct trial_log_
     }
 }
 
+/* Not by strstr(): the sanitizers' own measures the whole text each time. */
 static int count_of(const char *text, const char *part) {
     int n = 0;
-    for (const char *at = text; (at = strstr(at, part)) != NULL; at++) {
-        n++;
+    for (size_t len = strlen(part); *text != '\0'; text++) {
+        n += *text == *part && strncmp(text, part, len) == 0;
     }
     return n;
 }
@@ -133,7 +134,10 @@ static void assert_complete_but_for_what_it_says(struct fixture *f, int other_li
     int last = 0, gaps = 0;
     int64_t missing = 0, bytes = 0;
     const char *at = buf_text(&text);
-    while ((at = strstr(at, "line ")) != NULL) {
+    for (; *at != '\0'; at = strchr(at, '\n') + 1) { // every line ends
+        if (strncmp(at, "line ", 5) != 0) {
+            continue;
+        }
         int n = atoi(at + 5);
         assert_true(n > last);
         gaps += n != last + 1;
@@ -142,7 +146,6 @@ static void assert_complete_but_for_what_it_says(struct fixture *f, int other_li
             bytes += snprintf(NULL, 0, "line %d\n", i);
         }
         last = n;
-        at++;
     }
     assert_int_equal(last, f->printed);
     assert_true(gaps <= 1);
