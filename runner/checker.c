@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -22,12 +21,12 @@
 enum {
     CHUNK = 1 << 16,
     GRACE_MS = 2000, // from the end of its input to SIGKILL
+    LOOK_MS = 1,     // how often it is looked whether it has ended
 };
 
 struct checker {
     char *program;
     pid_t pid;
-    int pidfd;           // readable once the process has ended
     int to, from, words; // its stdin, stdout, stderr; -1 when closed
     int silence_ms;
     struct buf out; // to be sent
@@ -108,12 +107,9 @@ int checker_open(struct checker **checker, char *const argv[], int silence_ms, s
     close_all((int[]){ends.in[1], ends.out[1], ends.words[1], ends.broken[1]}, 4);
     int failure = pid < 0 ? saved : exec_failure(ends.broken[0]);
     (void)close(ends.broken[0]); // a pipe has nothing to lose
-    int pidfd = pid < 0 || failure != 0 ? -1 : pidfd_open(pid, 0);
-    if (pidfd < 0) {
-        failure = failure != 0 ? failure : errno;
+    if (failure != 0) {
         if (pid > 0) {
-            (void)kill(pid, SIGKILL);    // it may have ended
-            (void)waitpid(pid, NULL, 0); // it is ours: nothing else can go wrong
+            (void)waitpid(pid, NULL, 0); // it is ours and about to end: nothing can go wrong
         }
         close_all((int[]){ends.in[0], ends.out[0], ends.words[0]}, 3);
         return err_io(err, failure, "start %s", argv[0]);
@@ -121,7 +117,6 @@ int checker_open(struct checker **checker, char *const argv[], int silence_ms, s
     struct checker *c = mem_zalloc(1, sizeof *c);
     *c = (struct checker){.program = mem_strdup(argv[0]),
                           .pid = pid,
-                          .pidfd = pidfd,
                           .to = ends.in[0],
                           .from = ends.out[0],
                           .words = ends.words[0],
@@ -144,15 +139,17 @@ static void reap(struct checker *checker) {
     if (checker->reaped) {
         return;
     }
-    struct pollfd end = {.fd = checker->pidfd, .events = POLLIN};
-    int n;
-    do {
-        n = poll(&end, 1, GRACE_MS); // an interrupted wait begins anew: rare, and only longer
-    } while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        (void)kill(checker->pid, SIGKILL); // it may have ended by now
+    pid_t ended = 0;
+    for (int waited = 0; ended == 0 && waited < GRACE_MS; waited += LOOK_MS) {
+        ended = waitpid(checker->pid, &checker->status, WNOHANG);
+        if (ended == 0) {
+            (void)poll(NULL, 0, LOOK_MS); // interrupted, it looks sooner
+        }
     }
-    while (waitpid(checker->pid, &checker->status, 0) < 0 && errno == EINTR) {
+    if (ended == 0) {
+        (void)kill(checker->pid, SIGKILL); // not reaped: it is still ours
+        while (waitpid(checker->pid, &checker->status, 0) < 0 && errno == EINTR) {
+        }
     }
     checker->reaped = true;
 }
@@ -165,7 +162,6 @@ void checker_close(struct checker *checker) {
     close_end(&checker->from);
     close_end(&checker->words);
     reap(checker);
-    close_end(&checker->pidfd);
     buf_release(&checker->out);
     buf_release(&checker->in);
     buf_release(&checker->tail);
