@@ -9,12 +9,16 @@
 #include <fcntl.h> // O_CLOEXEC
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
 /* More than a pipe holds: libuv reads again at once after a read that filled the buffer, and one worker
  * would have the loop to itself for as long as it prints. */
 enum { CHUNK = 1 << 17, STREAM_COUNT = 2 };
+
+/* As much as any pipe can hold: what is read behind it after the process has ended is somebody else's. */
+enum { LATE_MAX = 1 << 20 };
 
 /* Workers belong to the main thread, and it reads one pipe at a time. */
 static char chunk[CHUNK];
@@ -23,6 +27,7 @@ struct stream {
     uv_pipe_t pipe;
     struct worker *worker;
     bool is_stdout, at_end;
+    size_t late; // bytes read since the process ended
     struct wire_splitter splitter;
     struct buf rest; // read, but not looked at yet: the worker was paused between two lines
 };
@@ -142,6 +147,7 @@ static void take(struct stream *s, const char *text, size_t len) {
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     struct stream *s = stream->data;
     if (n > 0) {
+        s->late += s->worker->exited ? (size_t)n : 0;
         take(s, buf->base, (size_t)n);
     } else if (n < 0) { // 0: nothing there now
         end_stream(s);
@@ -179,10 +185,18 @@ void worker_resume(struct worker *w) {
 
 /* ---- the process ---- */
 
-/* Somebody else holds the pipes.  Reading that is paused for the ledger's sake has not had its time. */
+/* Whether the pipe holds what the process has printed and we had no time to read. */
+static bool is_behind(const struct stream *s) {
+    int fd, bytes = 0;
+    return !s->at_end && s->late < LATE_MAX && uv_fileno((const uv_handle_t *)&s->pipe, &fd) == 0 &&
+           ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* Somebody else holds the pipes.  Reading that is paused for the ledger's sake has not had its time, nor has
+ * one that the loop was too busy for. */
 static void on_grace(uv_timer_t *timer) {
     struct worker *w = timer->data;
-    if (w->paused) {
+    if (w->paused || is_behind(&w->stream[0]) || is_behind(&w->stream[1])) {
         (void)uv_timer_start(timer, on_grace, WORKER_GRACE_MS, 0); // fails while closing only
         return;
     }

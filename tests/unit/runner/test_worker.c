@@ -26,6 +26,7 @@ struct fixture {
     char dir[32], log[64];
     uv_loop_t loop;
     uv_timer_t timer;
+    uv_async_t async; // of one test
     struct worker *worker;
     void (*on_timer)(struct fixture *f);
     void (*on_line)(struct fixture *f);
@@ -254,6 +255,36 @@ static void a_paused_worker_is_not_read_and_loses_nothing(void **state) {
     assert_string_equal(f->last, "line 9");
 }
 
+static void resume_and_be_busy(uv_async_t *async) {
+    struct fixture *f = async->data;
+    uv_close((uv_handle_t *)async, NULL);
+    resume(f);
+    (void)usleep(2000 * WORKER_GRACE_MS); // the loop's next round begins with the grace's end
+}
+
+static void send_async(struct fixture *f) {
+    assert_int_equal(uv_async_send(&f->async), 0);
+}
+
+static void a_loop_that_is_busy_past_the_grace_loses_nothing(void **state) {
+    struct fixture *f = *state;
+    f->on_line = pause_once;
+    assert_int_equal(uv_async_init(&f->loop, &f->async, resume_and_be_busy), 0);
+    f->async.data = f;
+    start_shell(f, "echo first; sleep 0.2; for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done");
+    after(f, 3 * WORKER_GRACE_MS, send_async);
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->lines, 10);
+}
+
+static void a_leftover_that_prints_for_ever_is_not_waited_for(void **state) {
+    struct fixture *f = *state;
+    uint64_t start_ns = uv_hrtime();
+    run_shell(f, "(trap '' HUP; exec yes) & exit 0"); // ends by SIGPIPE when we close
+    assert_true(uv_hrtime() - start_ns < UINT64_C(60000000000));
+}
+
 static void pausing_stops_between_two_lines(void **state) {
     struct fixture *f = *state;
     f->on_line = pause_once;
@@ -352,6 +383,8 @@ int main(void) {
         CASE(closing_stdout_is_not_the_end),
         CASE(a_leftover_that_holds_the_pipe_is_not_waited_for),
         CASE(a_paused_worker_is_not_read_and_loses_nothing),
+        CASE(a_loop_that_is_busy_past_the_grace_loses_nothing),
+        CASE(a_leftover_that_prints_for_ever_is_not_waited_for),
         CASE(pausing_stops_between_two_lines),
         CASE(a_worker_that_is_paused_at_every_line_loses_nothing),
         CASE(a_signal_reaches_the_process),
