@@ -22,13 +22,17 @@ from sweeps import NAMES, make_sweeps
 # measures the second itself.
 ORPHAN_S = 3.0
 
+# From one blow to the next at most so much of what the undisturbed sweep took here and now.
+SHARE = 0.2
+
 WAYS = ("runner", "worker", "worker", "shim", "both", "all", "term")
 
 
 class Storm:
     """One sweep, killed until it is done or the campaign has its count."""
 
-    def __init__(self, campaign, name, sweep, whole):
+    def __init__(self, campaign, name, sweep, whole, longest_s):
+        self.longest_s = longest_s
         self.c, self.name, self.sweep, self.whole = campaign, name, sweep, whole
         self.out = campaign.folder / "cut"
         self.kills = 0
@@ -51,7 +55,7 @@ class Storm:
                                  "--out", self.out, stdout=lines, stderr=log)
             while runner.poll() is None and self.kills < most:
                 try:
-                    runner.wait(self.c.random.uniform(0.003, 0.1))
+                    runner.wait(self.c.random.uniform(0.003, self.longest_s))
                 except subprocess.TimeoutExpired:
                     if self.strike(runner):
                         break
@@ -121,16 +125,18 @@ def log_of(path):
 def main():
     c = Campaign("kills", default_count=200, about=__doc__)
     sweeps = make_sweeps(c.folder / "sweeps", replicates=8)
-    whole = {}
+    whole, longest_s = {}, {}
     for name in NAMES:
+        started = time.monotonic()
         run_besom("run", sweeps[name], "-j", "2", "--out", c.folder / name, check=0)
+        longest_s[name] = SHARE * (time.monotonic() - started)
         whole[name] = results(c.folder / name)
         if not any(line.startswith("file ") for line in whole[name]):
             skip(f"{name} left no checkpoints")
     storms = idle = 0
     while c.more():
         name = NAMES[storms % len(NAMES)]
-        storm = Storm(c, name, sweeps[name], whole[name])
+        storm = Storm(c, name, sweeps[name], whole[name], longest_s[name])
         storm.run(c.count - c.passes - c.failures)
         storms += 1
         idle = idle + 1 if storm.kills == 0 else 0
