@@ -316,6 +316,15 @@ static void where_an_attempt_begins_is_judged_by_what_it_does(void **state) {
           .has_files = true},
          0,
          "tells its history"},
+        {{.done = 3,
+          .first = 1,
+          .last = 3,
+          .from_epoch = -1,
+          .seconds = 0.001,
+          .expected_s = 0.1,
+          .has_files = true},
+         -1,
+         "too quick to tell"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int over = check_started_over(&cases[i].begin);
