@@ -101,30 +101,45 @@ static char **make_env(const struct launch *l, const struct launch_site *site,
 
 /* ---- command ---- */
 
-/* shim, our process id, the trainer's arguments; the program itself is looked for. */
-static int fill_argv(struct launch *l, const struct launch_site *site,
+/* The shim and its arguments; the trainer's follow.  Returns how many. */
+static int put_shim(char **argv, const struct launch_site *site, const char *group) {
+    int n = 0;
+    argv[n++] = mem_strdup(site->shim);
+    argv[n++] = mem_strdup("-r");
+    if (site->memory_bytes > 0) {
+        argv[n++] = mem_printf("-m%lld", (long long)site->memory_bytes);
+    }
+    if (group != NULL) {
+        argv[n++] = mem_printf("-g%s", group);
+    }
+    argv[n++] = mem_printf("%d", (int)getpid());
+    return n;
+}
+
+/* The program itself is looked for. */
+static int fill_argv(struct launch *l, const struct launch_site *site, const char *group,
                      const struct placeholder_trial *trial, struct err *err) {
+    enum { SHIM_MAX = 5 };
     int count = list_count(site->trainer);
-    l->argv = mem_zalloc((size_t)count + 3, sizeof *l->argv);
-    l->argv[0] = mem_strdup(site->shim);
-    l->argv[1] = mem_printf("%d", (int)getpid());
+    l->argv = mem_zalloc((size_t)count + SHIM_MAX + 1, sizeof *l->argv);
+    int first = put_shim(l->argv, site, group);
     int rc = ERR_OK;
     for (int i = 0; i < count && rc == ERR_OK; i++) {
         struct buf arg = {0};
         rc = placeholder_expand(&arg, site->trainer[i], trial, err);
-        l->argv[2 + i] = buf_detach(&arg);
+        l->argv[first + i] = buf_detach(&arg);
     }
     char *program = NULL;
-    rc = rc == ERR_OK ? program_find(&program, l->argv[2], err) : rc;
+    rc = rc == ERR_OK ? program_find(&program, l->argv[first], err) : rc;
     if (rc == ERR_OK) {
-        free(l->argv[2]);
-        l->argv[2] = program;
+        free(l->argv[first]);
+        l->argv[first] = program;
     }
     return rc;
 }
 
 static int make_argv(struct launch *l, const struct launch_site *site, const struct store_job *job,
-                     struct err *err) {
+                     const char *group, struct err *err) {
     struct json_doc *doc;
     int rc = json_parse(&doc, "config", job->config, strlen(job->config), JSON_STRICT, err);
     if (rc != ERR_OK) {
@@ -137,7 +152,7 @@ static int make_argv(struct launch *l, const struct launch_site *site, const str
                                              .trial = trial,
                                              .seed = seed,
                                              .config = json_root(doc)};
-    rc = fill_argv(l, site, &values, err);
+    rc = fill_argv(l, site, group, &values, err);
     free(trial);
     free(seed);
     json_free(doc);
@@ -145,19 +160,19 @@ static int make_argv(struct launch *l, const struct launch_site *site, const str
 }
 
 int launch_prepare(struct launch *launch, const struct launch_site *site,
-                   const struct store_job *job, int attempt, int slot, struct err *err) {
+                   const struct store_job *job, const struct launch_place *place, struct err *err) {
     struct launch l = {.dir = mem_printf("%s/trials/%s", site->out_dir, job->key)};
     l.config_path = mem_printf("%s/config.json", l.dir);
     l.log_path = mem_printf("%s/log", l.dir);
     *launch = (struct launch){0};
     int rc = fs_mkdirs(l.dir, err);
     rc = rc == ERR_OK ? write_config(l.dir, l.config_path, job->config, err) : rc;
-    rc = rc == ERR_OK ? make_argv(&l, site, job, err) : rc;
+    rc = rc == ERR_OK ? make_argv(&l, site, job, place->group, err) : rc;
     if (rc != ERR_OK) {
         launch_release(&l);
         return rc;
     }
-    l.env = make_env(&l, site, job, attempt, slot);
+    l.env = make_env(&l, site, job, place->attempt, place->slot);
     *launch = l;
     return ERR_OK;
 }

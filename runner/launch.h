@@ -4,10 +4,12 @@
  *         config.json             the canonical config and a newline; written atomically
  *         log                     made by the worker
  *
- * The command is besom-shim, the runner's process id, and the sweep's trainer with its placeholders
- * filled in. */
+ * The command is besom-shim, with what it is to look after, the runner's process id, and the sweep's trainer with
+ * its placeholders filled in. */
 #ifndef RUNNER_LAUNCH_H
 #define RUNNER_LAUNCH_H
+
+#include <stdint.h>
 
 struct err;
 struct store_job;
@@ -17,6 +19,13 @@ struct launch_site {
     const char *out_dir; // absolute
     const char *shim;
     char *const *trainer; // argv, with placeholders
+    int64_t memory_bytes; // limit; 0: none
+};
+
+/* Where one attempt goes. */
+struct launch_place {
+    int attempt, slot; // from 1
+    const char *group; // the slot's control group; NULL
 };
 
 struct launch {
@@ -24,10 +33,9 @@ struct launch {
     char **argv, **env;                 // NULL terminated
 };
 
-/* Makes the folder and the files and fills `launch`.  `slot` counts from 1.  On failure `launch` is
- * empty. */
+/* Makes the folder and the files and fills `launch`.  On failure `launch` is empty. */
 int launch_prepare(struct launch *launch, const struct launch_site *site,
-                   const struct store_job *job, int attempt, int slot, struct err *err);
+                   const struct store_job *job, const struct launch_place *place, struct err *err);
 void launch_release(struct launch *launch); // zeroed is fine
 
 #endif

@@ -6,6 +6,7 @@
 #include "runner/ledger.h"
 #include "runner/program.h"
 #include "runner/run_internal.h"
+#include "runner/slot_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +17,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the clock and the observer ---- */
 
 uint64_t run_clock(const struct run *run) {
     return uv_hrtime() - run->paused_ns;
+}
+
+uint64_t run_watch_clock(const struct run *run) {
+    return run_clock(run) - run->lag_ns;
 }
 
 double run_seconds_since(const struct run *run, uint64_t start_ns) {
@@ -99,9 +105,11 @@ static void on_grace(uv_timer_t *timer) {
 }
 
 void run_kill(struct run *run) {
+    if (!run->killing) { // else its time goes on: to ask again gives no more of it
+        // These timers fail while closing only.
+        (void)uv_timer_start(&run->grace, on_grace, RUN_KILL_GRACE_MS, RUN_KILL_GRACE_MS);
+    }
     run->killing = true;
-    // These timers fail while closing only.
-    (void)uv_timer_start(&run->grace, on_grace, RUN_KILL_GRACE_MS, RUN_KILL_GRACE_MS);
     for (int i = 0; i < run->slot_count; i++) {
         slot_kill(&run->slots[i]);
     }
@@ -122,7 +130,8 @@ void run_stop(struct run *run, int signal, const char *why) {
         return;
     }
     run->stopping = true;
-    (void)uv_timer_start(&run->grace, on_grace, RUN_STOP_GRACE_MS, RUN_STOP_GRACE_MS);
+    uint64_t grace_ms = (uint64_t)(run->sweep->timeout.grace_s * 1e3);
+    (void)uv_timer_start(&run->grace, on_grace, grace_ms, RUN_KILL_GRACE_MS);
     int running = count_running(run);
     char message[256];
     if (running == 0) {
@@ -205,8 +214,23 @@ static void on_ledger_failed(void *context, const struct err *err, bool given_up
 
 /* ---- setting up ---- */
 
+/* A tick that comes late tells how long nothing could be looked at. */
+static void note_lag(struct run *run) {
+    uint64_t now = run_clock(run), due = run->tick_ns + RUN_LAG_MS * UINT64_C(1000000);
+    if (run->tick_ns != 0 && now > due) {
+        run->lag_ns += now - due;
+    }
+    run->tick_ns = now;
+}
+
 static void on_tick(uv_timer_t *timer) {
-    run_emit(timer->data, &(struct run_event){.kind = RUN_TICK});
+    struct run *run = timer->data;
+    note_lag(run);
+    oom_look(&run->oom, run_clock(run));
+    for (int i = 0; i < run->slot_count; i++) {
+        slot_watch(&run->slots[i]);
+    }
+    run_emit(run, &(struct run_event){.kind = RUN_TICK});
 }
 
 static int find_shim(struct run *run, struct err *err) {
@@ -234,6 +258,7 @@ static int find_site(struct run *run, struct err *err) {
         return err_io(err, errno, "%s", run->options->out_dir);
     }
     run->site.out_dir = out_dir;
+    run->site.memory_bytes = (int64_t)(run->sweep->memory_mb * 1e6);
     run->site.trainer = run->sweep->trainer;
     int rc = find_shim(run, err);
     return rc == ERR_OK ? check_trainer(run->sweep, err) : rc;
@@ -254,12 +279,38 @@ static void make_slots(struct run *run) {
     run->view.slot_count = jobs;
 }
 
+/* A name for the folder that no other on this machine has, nor one of a container's that has the same path. */
+static void name_folder(const struct run *run, char name[HASH_HEX_LEN + 1]) {
+    struct stat at = {0}, space = {0};
+    (void)stat(run->site.out_dir, &at); // is there: realpath() found it
+    (void)stat("/proc/self/ns/pid", &space);
+    char *text = mem_printf("%llu:%llu:%llu:%s", (unsigned long long)at.st_dev,
+                            (unsigned long long)at.st_ino, (unsigned long long)space.st_ino,
+                            run->site.out_dir);
+    hash_hex(name, text, strlen(text));
+    free(text);
+}
+
+/* Where that is allowed. */
+static void make_groups(struct run *run) {
+    char name[HASH_HEX_LEN + 1];
+    run->cgroup_place = cgroup_find();
+    name_folder(run, name);
+    cgroup_remove_stale(run->cgroup_place, name); // we hold the folder: whose it was is dead
+    for (int i = 0; i < run->slot_count; i++) {
+        run->slots[i].group = cgroup_open(run->cgroup_place, name, i + 1, run->site.memory_bytes);
+    }
+}
+
 static int start(struct run *run, struct store *store, struct err *err) {
     const struct ledger_calls calls = {on_ack, on_ledger_failed, run};
     int rc = find_site(run, err);
     rc = rc == ERR_OK ? progress_load(&run->progress, store, run->sweep, run->slot_count, err) : rc;
     store_slim(store);
     rc = rc == ERR_OK ? run_signals_start(run, err) : rc;
+    if (rc == ERR_OK) {
+        make_groups(run);
+    }
     return rc == ERR_OK
                ? ledger_new(&run->ledger, &run->loop, store, run->plan->sweep_id, &calls, err)
                : rc;
@@ -291,7 +342,9 @@ static void close_all(struct run *run) {
     (void)uv_loop_close(&run->loop);          // fails with open handles only
     for (int i = 0; i < run->slot_count; i++) {
         slot_release(&run->slots[i]);
+        cgroup_close(run->slots[i].group);
     }
+    free(run->cgroup_place);
     progress_release(&run->progress);
     wire_record_release(&run->line);
     wire_record_release(&run->shown);

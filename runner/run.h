@@ -9,7 +9,7 @@
  * Signals while it runs (those that are ignored when it begins stay so; SIGPIPE is ignored):
  *
  *     SIGINT, SIGTERM, SIGHUP   no trial is started any more; workers get SIGTERM, to save and leave
- *     SIGINT after any of them  workers are killed at once; RUN_STOP_GRACE_MS later they are anyway
+ *     SIGINT after any of them  workers are killed at once; the sweep's timeout.grace_s later they are anyway
  *     SIGTSTP                   workers are stopped, then the runner; the pause does not count as time
  *     SIGUSR1                   RUN_STATUS
  *
@@ -40,9 +40,9 @@ struct err;
 enum {
     RUN_SLOT_MAX = 1024,
     RUN_LOG_MAX = 16 << 20,      // bytes of a trial's log
-    RUN_STOP_GRACE_MS = 30000,   // to save and leave, before a worker that was asked to is killed
     RUN_KILL_GRACE_MS = 15000,   // for the shim to have killed all, before it is killed itself
     RUN_TICK_MS = 100,           // between two RUN_TICK
+    RUN_LAG_MS = 250,            // a tick that comes later was held up: no limit counts that time
     RUN_QUEUED_ROWS = 512,       // of all workers, waiting for their commit, shared out among them:
     RUN_QUEUED_ROWS_LEAST = 16,  // of one; with its share waiting it is read no more until
     RUN_QUEUED_ROWS_DRAINED = 4, // so small a part of it is left (a quarter)

@@ -1,10 +1,11 @@
-/* runner/run_internal.h - what run.c, run_signals.c and slot.c share. */
+/* runner/run_internal.h - what run.c, run_signals.c and the slots share. */
 #ifndef RUNNER_RUN_INTERNAL_H
 #define RUNNER_RUN_INTERNAL_H
 
 #include "base/err.h"
 #include "base/wire.h"
 #include "runner/launch.h"
+#include "runner/oom.h"
 #include "runner/progress.h"
 #include "runner/run.h"
 #include "runner/slot.h"
@@ -51,6 +52,9 @@ struct run {
     int waits[RUN_WAIT_COUNT]; // how many wait for it
 
     uint64_t start_ns, paused_ns; // paused: how long the whole run was stopped
+    uint64_t tick_ns, lag_ns;     // when it ticked last; how late all ticks came together
+    struct oom_watch oom;
+    char *cgroup_place; // owned: where groups go; NULL
     struct progress progress;
     struct run_view view;
     struct run_slot_view *slot_views;
@@ -63,6 +67,10 @@ struct run {
 /* Nanoseconds of the monotonic clock, less the time that the run was stopped. */
 uint64_t run_clock(const struct run *run);
 double run_seconds_since(const struct run *run, uint64_t start_ns);
+
+/* The clock of limits: run_clock() less the time in which the run could not look, since its loop was held up or
+ * somebody had stopped it.  Who was not watched has not hung. */
+uint64_t run_watch_clock(const struct run *run);
 
 /* Tells the observer, with the view brought up to date. */
 void run_emit(struct run *run, const struct run_event *event);

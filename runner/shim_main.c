@@ -14,11 +14,11 @@
  *   2. As the subreaper it is the ancestor of every process below, whatever they do, so that wait()
  *      failing with ECHILD proves that none is left. */
 #include "runner/shim.h"
+#include "runner/shim_tree.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h> // struct clone_args
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,54 +37,26 @@ enum {
     KILL_GIVE_UP_MS = 10000 // what has not died by then hangs in the kernel, or is another user's
 };
 
-/* ---- everything below ---- */
+/* How it was called, and what is told at the end. */
+struct shim {
+    pid_t runner, trainer;
+    char **argv;        // of the trainer
+    const char *group;  // NULL: none
+    int64_t most_bytes; // 0: no limit
+    bool reports;
+    int status; // of the trainer; -1: it has not ended
+    struct shim_report report;
+};
 
-static void signal_below(pid_t pid, int number, int depth);
-
-/* /proc/PID/task/TID/children: "12 13 " */
-static void signal_children_of_thread(pid_t pid, const char *tid, int number, int depth) {
-    char path[80], text[32];
-    (void)snprintf(path, sizeof path, "/proc/%d/task/%.16s/children", (int)pid, tid); // fits
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return; // it has died meanwhile; its children are ours now, and found the next time
-    }
-    while (fscanf(file, "%31s", text) == 1) {
-        pid_t child = (pid_t)atoi(text);
-        if (child > 1) {
-            (void)kill(child, number); // before its children, so that it starts no more of them
-            signal_below(child, number, depth + 1);
-        }
-    }
-    (void)fclose(file); // only read
-}
-
-/* Signals all descendants of `pid`.  Those that it misses because the tree changes meanwhile are met
- * when it is called again. */
-static void signal_below(pid_t pid, int number, int depth) {
-    enum { DEPTH_MAX = 64 }; // killing from above makes deeper ones our own children
-    char path[32];
-    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid); // fits
-    DIR *threads = depth < DEPTH_MAX ? opendir(path) : NULL;
-    if (threads == NULL) {
-        return;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(threads)) != NULL) {
-        if (isdigit((unsigned char)entry->d_name[0])) {
-            signal_children_of_thread(pid, entry->d_name, number, depth);
-        }
-    }
-    (void)closedir(threads); // only read
-}
+/* ---- the end of everything below ---- */
 
 /* Takes in the dead.  Notes how the trainer ended; false when no child is left. */
-static bool reap(pid_t trainer, int *trainer_status) {
+static bool reap(struct shim *shim) {
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid == trainer) {
-            *trainer_status = status;
+        if (pid == shim->trainer) {
+            shim->status = status;
         } else if (pid <= 0) {
             return pid == 0; // all signals are blocked: the only failure is ECHILD
         }
@@ -96,15 +69,33 @@ static long now_ms(void) {
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void kill_all_below(pid_t trainer, int *trainer_status) {
+/* At one stroke, also what forks faster than it could be found. */
+static void kill_group(const char *group) {
+    char path[4096 + 16];
+    int n = snprintf(path, sizeof path, "%s/cgroup.kill", group);
+    int fd = n < (int)sizeof path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)!write(fd, "1", 1); // whom it misses is found below
+        (void)close(fd);
+    }
+}
+
+static void kill_all_below(struct shim *shim) {
     sigset_t child;
     (void)sigemptyset(&child); // these cannot fail
     (void)sigaddset(&child, SIGCHLD);
     const struct timespec again = {.tv_nsec = KILL_AGAIN_MS * 1000000L};
     long deadline = now_ms() + KILL_GIVE_UP_MS;
-    while (reap(trainer, trainer_status) && now_ms() < deadline) {
-        signal_below(getpid(), SIGKILL, 0);
+    while (reap(shim) && now_ms() < deadline) {
+        if (shim->group != NULL && !shim->report.killed_group) {
+            kill_group(shim->group);
+            shim->report.killed_group = 1;
+        }
+        tree_signal(getpid(), SIGKILL);
         (void)sigtimedwait(&child, NULL, &again); // a death or the time, either will do
+    }
+    if (shim->group != NULL && getppid() != shim->runner) {
+        (void)rmdir(shim->group); // nobody else will, unless the sweep is run again
     }
 }
 
@@ -132,6 +123,21 @@ static _Noreturn void become_trainer(char **argv, pid_t shim) {
     _exit(cause == ENOENT ? SHIM_EXIT_NOT_FOUND : SHIM_EXIT_NOT_EXECUTABLE);
 }
 
+/* fork() into the group.  To join it later would take a lock of the whole kernel, for milliseconds. */
+static pid_t fork_into(const char *group) {
+    int fd = group != NULL ? open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return fork();
+    }
+    struct clone_args args = {
+        .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid != 0) {
+        (void)close(fd); // nothing was written
+    }
+    return pid < 0 ? fork() : pid; // an older kernel, a sandbox, a group that takes no processes
+}
+
 static _Noreturn void end_alike(int status) {
     if (WIFSIGNALED(status)) {
         const struct rlimit no_core = {0, 0};
@@ -146,29 +152,82 @@ static _Noreturn void end_alike(int status) {
     _exit(WEXITSTATUS(status));
 }
 
+static void tell(struct shim *shim) {
+    struct rusage usage;
+    if (!shim->reports) {
+        return;
+    }
+    (void)getrusage(RUSAGE_CHILDREN,
+                    &usage); // cannot fail; the largest of all that were waited for
+    int64_t resident = (int64_t)usage.ru_maxrss * 1024;
+    if (resident > shim->report.peak_bytes) {
+        shim->report.peak_bytes = resident;
+    }
+    // Nobody reads it when the runner is gone; SIGPIPE is blocked.
+    (void)!write(SHIM_REPORT_FD, &shim->report, sizeof shim->report);
+}
+
 /* ---- waiting ---- */
 
+/* Whether too much memory is used.  *again_ms: when to look again. */
+static bool is_over(struct shim *shim, int *again_ms) {
+    enum { DEAR = 10 }; // the exact figure can take milliseconds: less often
+    int64_t bytes = tree_private_bytes(getpid());
+    *again_ms = SHIM_LOOK_MS;
+    if (bytes > shim->most_bytes) {
+        bytes = tree_proportional_bytes(getpid());
+        *again_ms = SHIM_LOOK_MS * DEAR;
+    }
+    if (bytes > shim->report.peak_bytes) {
+        shim->report.peak_bytes = bytes;
+    }
+    if (bytes > shim->most_bytes) {
+        shim->report.over_bytes = bytes;
+    }
+    return bytes > shim->most_bytes;
+}
+
+/* The next signal; 0 when it is time to look at the memory. */
+static int next_signal(const struct shim *shim, const sigset_t *all, long look_ms) {
+    if (shim->most_bytes == 0) {
+        return sigwaitinfo(all, NULL);
+    }
+    long left_ms = look_ms - now_ms();
+    left_ms = left_ms < 0 ? 0 : left_ms;
+    const struct timespec left = {left_ms / 1000, left_ms % 1000 * 1000000L};
+    int number = sigtimedwait(all, NULL, &left);
+    return number < 0 ? 0 : number;
+}
+
 /* Acts on signals until the trainer has ended or everything is to be ended. */
-static void watch(pid_t runner, pid_t trainer, int *trainer_status) {
+static void watch(struct shim *shim) {
     sigset_t all;
     (void)sigfillset(&all);
-    while (*trainer_status < 0) {
-        int number = sigwaitinfo(&all, NULL);
+    long look_ms = now_ms() + SHIM_LOOK_MS;
+    while (shim->status < 0) {
+        int number = next_signal(shim, &all, look_ms), again_ms;
         switch (number) {
+        case 0:
+            if (is_over(shim, &again_ms)) {
+                return;
+            }
+            look_ms = now_ms() + again_ms;
+            break;
         case SIGCHLD:
-            (void)reap(trainer, trainer_status); // also of orphans that came to us
+            (void)reap(shim); // also of orphans that came to us
             break;
         case SIGTERM:
-            (void)kill(-trainer, SIGTERM); // not reaped yet, so the group is its own
+            (void)kill(-shim->trainer, SIGTERM); // not reaped yet, so the group is its own
+            tree_signal(getpid(), SIGCONT);
             break;
         case SIGTSTP:
-            signal_below(getpid(), SIGSTOP, 0);
+            tree_signal(getpid(), SIGSTOP);
             break;
         case SIGCONT:
-            signal_below(getpid(), SIGCONT, 0);
+            tree_signal(getpid(), SIGCONT);
             break;
         case RUNNER_GONE_SIGNAL:
-            if (getppid() == runner) {
+            if (getppid() == shim->runner) {
                 break; // somebody else's
             }
             return;
@@ -180,40 +239,77 @@ static void watch(pid_t runner, pid_t trainer, int *trainer_status) {
     }
 }
 
+/* ---- beginning ---- */
+
+/* false when it was called wrongly.  Options come first: what follows PROGRAM is the trainer's. */
+static bool read_arguments(struct shim *shim, int argc, char **argv) {
+    int option;
+    while ((option = getopt(argc, argv, "+rm:g:")) != -1) {
+        switch (option) {
+        case 'r':
+            shim->reports = true;
+            break;
+        case 'm':
+            shim->most_bytes = strtoll(optarg, NULL, 10); // the runner's
+            break;
+        case 'g':
+            shim->group = optarg;
+            break;
+        default:
+            return false;
+        }
+    }
+    if (argc - optind < 2) {
+        return false;
+    }
+    shim->runner = (pid_t)atoi(argv[optind]);
+    shim->argv = argv + optind + 1;
+    return true;
+}
+
+/* Out of the runner's session, with no descriptor of its own. */
+static bool leave_runner(const struct shim *shim) {
+    (void)prctl(PR_SET_PDEATHSIG, RUNNER_GONE_SIGNAL); // these two fail on no kernel that has
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);            // close_range()
+    if (getppid() != shim->runner) {
+        return false; // it died before we asked to be told
+    }
+    (void)setsid(); // fails for the leader of a group: started by hand, where it does not matter
+    if (close_range(shim->reports ? SHIM_REPORT_FD + 1 : SHIM_REPORT_FD, ~0U, 0) != 0) {
+        (void)dprintf(STDERR_FILENO, "besom-shim: close_range: %s\n", strerror(errno));
+        return false;
+    }
+    return !shim->reports || fcntl(SHIM_REPORT_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 int main(int argc, char **argv) {
-    if (argc < 3) {
-        (void)dprintf(STDERR_FILENO, "usage: besom-shim RUNNER_PID PROGRAM [ARG...]\n");
+    struct shim shim = {.status = -1};
+    if (!read_arguments(&shim, argc, argv)) {
+        (void)dprintf(STDERR_FILENO, "usage: besom-shim [-r] [-m BYTES] [-g GROUP] RUNNER_PID "
+                                     "PROGRAM [ARG...]\n");
         return SHIM_EXIT_NOT_STARTED;
     }
     sigset_t all;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL); // invariant 1
     reset_signals();
-
-    pid_t runner = (pid_t)atoi(argv[1]);
-    (void)prctl(PR_SET_PDEATHSIG, RUNNER_GONE_SIGNAL); // these two fail on no kernel that has
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);            // close_range()
-    if (getppid() != runner) {
-        return SHIM_EXIT_NOT_STARTED; // it died before we asked to be told
-    }
-    (void)setsid(); // fails for the leader of a group: started by hand, where it does not matter
-    if (close_range(3, ~0U, 0) != 0) {
-        (void)dprintf(STDERR_FILENO, "besom-shim: close_range: %s\n", strerror(errno));
+    if (!leave_runner(&shim)) {
         return SHIM_EXIT_NOT_STARTED;
     }
-
-    pid_t shim = getpid(), trainer = fork();
-    if (trainer == 0) {
-        become_trainer(argv + 2, shim);
+    pid_t self = getpid();
+    shim.trainer = fork_into(shim.group);
+    if (shim.trainer == 0) {
+        become_trainer(shim.argv, self);
     }
-    if (trainer < 0) {
+    if (shim.trainer < 0) {
         (void)dprintf(STDERR_FILENO, "besom-shim: fork: %s\n", strerror(errno));
         return SHIM_EXIT_NOT_STARTED;
     }
-    (void)setpgid(trainer, trainer); // both do it: whoever is late fails, and it is done already
-    int status = -1;
-    watch(runner, trainer, &status);
-    kill_all_below(trainer, &status);
-    end_alike(status < 0 ? SIGKILL
-                         : status); // -1: it could not be killed; a plain SIGKILL's status
+    (void)setpgid(shim.trainer, shim.trainer); // both do it: whoever is late fails, and it is done
+    watch(&shim);
+    shim.report.killed = shim.status < 0;
+    kill_all_below(&shim);
+    tell(&shim);
+    // -1: it could not be killed; a plain SIGKILL's status
+    end_alike(shim.status < 0 ? SIGKILL : shim.status);
 }

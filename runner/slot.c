@@ -7,6 +7,7 @@
 #include "runner/run_internal.h"
 #include "runner/slot_lines.h"
 #include "runner/slot_wait.h"
+#include "runner/slot_watch.h"
 
 #include <math.h>
 #include <signal.h>
@@ -87,6 +88,7 @@ static void ended(void *context, const struct worker_end *end) {
     slot->attempt.end = *end;
     slot->attempt.room_left = room_left(slot->run->site.out_dir);
     slot_wait_over(slot); // what the trainer waited for
+    slot_watch_end(slot);
     if (slot->run->failed) {
         go_idle(slot);
         return;
@@ -100,8 +102,10 @@ static void ended(void *context, const struct worker_end *end) {
 
 static int spawn(struct slot *slot, struct err *err) {
     struct launch launch;
-    int rc = launch_prepare(&launch, &slot->run->site, &slot->job, slot->attempt.number,
-                            slot->index + 1, err);
+    const struct launch_place place = {.attempt = slot->attempt.number,
+                                       .slot = slot->index + 1,
+                                       .group = cgroup_path(slot->group)};
+    int rc = launch_prepare(&launch, &slot->run->site, &slot->job, &place, err);
     if (rc != ERR_OK) {
         return rc;
     }
@@ -109,7 +113,8 @@ static int spawn(struct slot *slot, struct err *err) {
                                      .env = launch.env,
                                      .log_path = launch.log_path,
                                      .attempt = slot->attempt.number,
-                                     .log_limit = RUN_LOG_MAX};
+                                     .log_limit = RUN_LOG_MAX,
+                                     .reports = true};
     const struct worker_calls calls = {line, ended, slot};
     rc = worker_start(&slot->worker, &slot->run->loop, &spec, &calls, err);
     launch_release(&launch);
@@ -128,6 +133,11 @@ static void start_worker(struct slot *slot) {
         push(slot, LEDGER_CLOSE, SLOT_CLOSING);
         return;
     }
+    if (!slot_watch_begin(slot)) {
+        slot_wait_over(slot);
+        push(slot, LEDGER_CLOSE, SLOT_CLOSING); // its time is used up
+        return;
+    }
     int rc = spawn(slot, &err);
     if (rc != ERR_OK && slot_wait_to_start(slot, &err)) {
         slot->state = SLOT_STARTING;
@@ -136,6 +146,7 @@ static void start_worker(struct slot *slot) {
     }
     slot_wait_over(slot);
     if (rc != ERR_OK) {
+        slot_watch_end(slot);
         slot->attempt.spawn_failure = mem_strdup(err.msg);
         push(slot, LEDGER_CLOSE, SLOT_CLOSING);
     } else {
@@ -159,6 +170,7 @@ static void ack_begin(struct slot *slot, struct ledger_item *item) {
         slot->begun = true;
         slot->start_ns = run_clock(slot->run);
         slot->epochs_best = slot->job.epochs_done;
+        slot->barren = slot->job.barren; // of earlier runs
         progress_begin(&slot->run->progress, item->begin.was_paused);
         *view = (struct run_slot_view){.samples_per_second = NAN};
     }
@@ -189,6 +201,13 @@ static struct attempt_outcome outcome_of(const struct slot *slot, const struct l
                                     .progressed = progressed,
                                     .stopping = a->asked,
                                     .killed = a->killed,
+                                    .watch = a->watch.cause,
+                                    .limit_s = a->watch.cause == WATCHDOG_HANG
+                                                   ? a->watch.limits.epoch_s
+                                                   : a->watch.limits.trial_s,
+                                    .memory_mb = a->over_mb,
+                                    .memory_limit_mb = slot->run->sweep->memory_mb,
+                                    .out_of_memory = a->out_of_memory,
                                     .epochs_done = item->close.epochs_done,
                                     .epoch_last = item->close.epoch_last,
                                     .epochs = slot->job.epochs};
@@ -217,7 +236,11 @@ static void ack_close(struct slot *slot, const struct ledger_item *item) {
     end->end.end =
         (struct store_end){.status = v->status == TRIAL_PENDING ? TRIAL_PAUSED : v->status,
                            .exit_status = a->end.exit_status,
-                           .signal = a->end.signal};
+                           .signal = a->end.signal,
+                           .class = v->class,
+                           .peak_mb = (double)a->end.report.peak_bytes * 1e-6,
+                           .seconds = watchdog_ran_s(&a->watch, 0),
+                           .barren = slot->barren};
     const char *stopped = stopped_early(slot, item->close.epochs_done);
     if (stopped != NULL) {
         end->end.stopped = mem_strdup(stopped);
@@ -269,7 +292,7 @@ static void on_retry(uv_timer_t *timer) {
 
 static void retry(struct slot *slot) {
     const struct trial_verdict *v = &slot->attempt.verdict;
-    bool saved = slot->attempt.end.exit_status == WIRE_EXIT_SAVED;
+    bool saved = v->class == NULL; // tried again without having failed
     if (!saved) {
         struct run_event event = event_of(slot, RUN_ATTEMPT_DIED);
         event.reason = v->reason;

@@ -12,7 +12,9 @@
 #define RUNNER_SLOT_H
 
 #include "results/store.h"
+#include "runner/cgroup.h"
 #include "runner/trial.h"
+#include "runner/watchdog.h"
 #include "runner/worker.h"
 
 #include <stdbool.h>
@@ -50,6 +52,9 @@ struct slot_attempt {
     int queued_rows;
     size_t queued_bytes;
     bool paused; // reading is
+    struct watchdog watch;
+    double over_mb;     // what it used when it was killed for that; 0: it was not
+    bool out_of_memory; // the kernel killed it for that
     struct trial_verdict verdict;
 };
 
@@ -59,6 +64,7 @@ struct slot {
     enum slot_state state;
     uv_timer_t timer; // of SLOT_WAITING and SLOT_STARTING
     struct worker *worker;
+    struct cgroup *group; // of its workers, one after the other; NULL where there are none
     struct slot_attempt attempt;
 
     // the trial, over its attempts in this run

@@ -77,6 +77,7 @@ static void push_row(struct slot *slot, struct ledger_item *item) {
     if (!a->paused &&
         (a->queued_rows >= rows_max(slot) || a->queued_bytes > RUN_QUEUED_BYTES_MAX)) {
         a->paused = true;
+        watchdog_hold(&a->watch, run_watch_clock(slot->run));
         worker_pause(slot->worker);
         ledger_hurry(slot->run->ledger);
     }
@@ -106,6 +107,7 @@ static void on_layer(struct slot *slot, const struct cJSON *event) {
 
 static void on_epoch(struct slot *slot, const struct wire_record *line) {
     struct slot_attempt *a = &slot->attempt;
+    watchdog_progress(&a->watch, run_watch_clock(slot->run)); // told, whenever it is stored
     struct ledger_item *item = ledger_item_new(LEDGER_EPOCH, slot, slot->trial, a->number);
     item->epoch.deterministic = a->deterministic;
     ledger_pack(item, line);
@@ -206,6 +208,7 @@ static void resume_if_drained(struct slot *slot) {
     struct slot_attempt *a = &slot->attempt;
     if (a->paused && a->queued_rows <= rows_max(slot) / RUN_QUEUED_ROWS_DRAINED) {
         a->paused = false;
+        watchdog_go_on(&a->watch, run_watch_clock(slot->run));
         if (slot->worker != NULL) {
             worker_resume(slot->worker);
         }

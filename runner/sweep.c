@@ -199,8 +199,9 @@ static void read_order(struct sweep_reader *reader) {
 }
 
 static void check_keys(struct sweep_reader *reader) {
-    static const char *const keys[] = {"name",       "description", "config",  "grid",    "exclude",
-                                       "replicates", "objective",   "trainer", "retries", "order"};
+    static const char *const keys[] = {"name",    "description", "config",    "grid",
+                                       "exclude", "replicates",  "objective", "trainer",
+                                       "retries", "order",       "timeout",   "limits"};
     enum { KEYS = sizeof keys / sizeof *keys };
     for (const struct cJSON *m = json_first(reader->root); m != NULL; m = json_next(m)) {
         int i = 0;
@@ -229,6 +230,7 @@ static void read_all(struct sweep_reader *reader) {
     sweep_read_trainer(reader);
     sweep->retries = 2;
     read_count(reader, "retries", 0, SWEEP_RETRIES_MAX, &sweep->retries);
+    sweep_read_limits(reader);
     read_order(reader);
 }
 

@@ -1,6 +1,7 @@
 /* runner/sweep.h - the sweep file: reading it, and complaining about it.
  *
- * Keys: name, description, config, grid, exclude, replicates, objective, trainer, retries, order.
+ * Keys: name, description, config, grid, exclude, replicates, objective, trainer, retries,
+ * timeout, limits, order.
  * docs/sweep-file.md describes them.  The runner does not know the trainer's keys: `config`, and what
  * the axes' dotted paths point to, is whatever the trainer takes.
  *
@@ -15,6 +16,8 @@
 #ifndef RUNNER_SWEEP_H
 #define RUNNER_SWEEP_H
 
+#include "runner/watchdog.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +30,7 @@ enum { SWEEP_AXIS_MAX = 64, SWEEP_NAME_MAX = 63, SWEEP_REPLICATES_MAX = 100000 }
 enum { SWEEP_VALUES_MAX = 100000 };   // values of one axis
 enum { SWEEP_TRIALS_MAX = 10000000 }; // trials of one sweep; a grid beyond is refused at once
 enum { SWEEP_RETRIES_MAX = 1000 };
+enum { SWEEP_TIMEOUT_MAX = 1000000000, SWEEP_GRACE_S = 30 }; // seconds
 #define SWEEP_SEED_MAX INT64_C(9007199254740991) // 2^53 - 1, the last that every JSON reader keeps
 
 /* An axis, its values already multiplied out: {"values": [...]} inside a value makes several. */
@@ -63,7 +67,9 @@ struct sweep {
     bool maximize;
     char **trainer; // argv, NULL terminated, owned; {"besom-trainer", "train"}
     int retries;    // attempts without progress beyond the first: 2
-    bool shuffled;  // order: {"name": "shuffled", "seed": n}; else as the grid is written
+    struct watchdog_limits timeout;
+    double memory_mb; // limits.memory_mb, 10^6 bytes of a trainer and what it starts; 0: no limit
+    bool shuffled;    // order: {"name": "shuffled", "seed": n}; else as the grid is written
     uint64_t order_seed;
     int64_t points; // grid points before excludes
 };

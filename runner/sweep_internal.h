@@ -31,6 +31,11 @@ void sweep_read_grid(struct sweep_reader *reader);
 
 void sweep_read_excludes(struct sweep_reader *reader);
 
+/* ---- sweep_limits.c ---- */
+
+/* Reads "timeout" and "limits". */
+void sweep_read_limits(struct sweep_reader *reader);
+
 /* ---- sweep_paths.c ---- */
 
 /* true when `path` is `outer` or lies in it: "optimizer.lr" in "optimizer". */

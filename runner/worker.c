@@ -15,7 +15,7 @@
 
 /* More than a pipe holds: libuv reads again at once after a read that filled the buffer, and one worker
  * would have the loop to itself for as long as it prints. */
-enum { CHUNK = 1 << 17, STREAM_COUNT = 2 };
+enum { CHUNK = 1 << 17, STREAM_COUNT = 2, CHILD_COUNT = 3 };
 
 /* As much as any pipe can hold: what is read behind it after the process has ended is somebody else's. */
 enum { LATE_MAX = 1 << 20 };
@@ -40,6 +40,7 @@ struct worker {
     bool has_process; // the handle was made
     bool exited, paused, ended;
     int exit_status, signal;
+    int report_fd; // -1: none
     struct trial_log log;
     struct worker_calls calls;
 };
@@ -56,6 +57,9 @@ static void on_closed(uv_handle_t *handle) {
         buf_release(&w->stream[i].rest);
     }
     trial_log_close(&w->log);
+    if (w->report_fd >= 0) {
+        (void)close(w->report_fd); // only read
+    }
     free(w);
 }
 
@@ -77,16 +81,22 @@ static void close_all(struct worker *w) {
     }
 }
 
+/* It was written before the process ended, so it is there or never will be. */
+static bool read_report(const struct worker *w, struct shim_report *report) {
+    return w->report_fd >= 0 && read(w->report_fd, report, sizeof *report) == sizeof *report;
+}
+
 static void finish(struct worker *w) {
     if (w->ended) {
         return;
     }
     w->ended = true;
     trial_log_flush(&w->log);
-    const struct worker_end end = {.exit_status = w->exit_status,
-                                   .signal = w->signal,
-                                   .log_cause = w->log.cause,
-                                   .tail = trial_log_tail(&w->log)};
+    struct worker_end end = {.exit_status = w->exit_status,
+                             .signal = w->signal,
+                             .log_cause = w->log.cause,
+                             .tail = trial_log_tail(&w->log)};
+    end.reported = read_report(w, &end.report);
     w->calls.ended(w->calls.context, &end);
     close_all(w);
 }
@@ -249,18 +259,31 @@ static int open_stream(struct worker *w, struct stream *s, int *child, struct er
     return ERR_OK;
 }
 
+/* A pipe for the shim's report, which fits into it: it never waits, and neither do we. */
+static int open_report(struct worker *w, int *child, struct err *err) {
+    int fd[2];
+    if (pipe2(fd, O_CLOEXEC) != 0) {
+        return err_io(err, errno, "make a pipe");
+    }
+    (void)fcntl(fd[0], F_SETFL, O_NONBLOCK); // of an open pipe: succeeds
+    w->report_fd = fd[0];
+    *child = fd[1];
+    return ERR_OK;
+}
+
 static int spawn(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
-                 const int child[STREAM_COUNT], struct err *err) {
+                 const int child[CHILD_COUNT], struct err *err) {
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE}, // becomes /dev/null
         {.flags = UV_INHERIT_FD, .data.fd = child[0]},
         {.flags = UV_INHERIT_FD, .data.fd = child[1]},
+        {.flags = UV_INHERIT_FD, .data.fd = child[2]}, // SHIM_REPORT_FD
     };
     const uv_process_options_t options = {.exit_cb = on_process_end,
                                           .file = spec->argv[0],
                                           .args = spec->argv,
                                           .env = spec->env,
-                                          .stdio_count = 3,
+                                          .stdio_count = spec->reports ? 4 : 3,
                                           .stdio = stdio};
     int rc = uv_spawn(loop, &w->process, &options);
     w->process.data = w;
@@ -272,7 +295,7 @@ static int spawn(struct worker *w, uv_loop_t *loop, const struct worker_spec *sp
 static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *calls) {
     struct worker *w = mem_zalloc(1, sizeof *w);
     w->calls = *calls;
-    w->log.fd = -1;
+    w->log.fd = w->report_fd = -1;
     w->stream[0].is_stdout = true;
     (void)uv_timer_init(loop, &w->grace); // these two always succeed
     w->grace.data = w;
@@ -285,13 +308,16 @@ static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *cal
 
 /* Opens the log and the pipes and starts the program; what was opened is the worker's. */
 static int start(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
-                 int child[STREAM_COUNT], struct err *err) {
+                 int child[CHILD_COUNT], struct err *err) {
     int rc = trial_log_open(&w->log, spec->log_path, spec->attempt, spec->log_limit, err);
     if (rc == ERR_OK && (w->log.cause == ENOSPC || w->log.cause == EDQUOT)) {
         rc = err_io(err, w->log.cause, "write %s", spec->log_path); // before it has words to lose
     }
     for (int i = 0; i < STREAM_COUNT && rc == ERR_OK; i++) {
         rc = open_stream(w, &w->stream[i], &child[i], err);
+    }
+    if (rc == ERR_OK && spec->reports) {
+        rc = open_report(w, &child[STREAM_COUNT], err);
     }
     rc = rc == ERR_OK ? spawn(w, loop, spec, child, err) : rc;
     if (rc != ERR_OK) {
@@ -303,9 +329,9 @@ static int start(struct worker *w, uv_loop_t *loop, const struct worker_spec *sp
 int worker_start(struct worker **worker, uv_loop_t *loop, const struct worker_spec *spec,
                  const struct worker_calls *calls, struct err *err) {
     struct worker *w = new_worker(loop, calls);
-    int child[STREAM_COUNT] = {-1, -1};
+    int child[CHILD_COUNT] = {-1, -1, -1};
     int rc = start(w, loop, spec, child, err);
-    for (int i = 0; i < STREAM_COUNT; i++) {
+    for (int i = 0; i < CHILD_COUNT; i++) {
         if (child[i] >= 0) {
             (void)close(child[i]); // the child has its own
         }

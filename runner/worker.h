@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runner/shim.h"
+
 struct err;
 struct uv_loop_s;
 struct worker;
@@ -27,6 +29,7 @@ struct worker_spec {
     const char *log_path;
     int attempt;       // for the log's header
     int64_t log_limit; // bytes
+    bool reports;      // the program is the shim, called with -r
 };
 
 struct worker_end {
@@ -34,6 +37,8 @@ struct worker_end {
     int signal;      // 0: none
     int log_cause;   // errno of the log's failed write; 0
     char *tail;      // the end of its output, UTF-8; owned by whom it is told
+    bool reported;   // the shim lived to write its report:
+    struct shim_report report;
 };
 
 /* Both are called from the loop; `line` may call any function below, `ended` none. */

@@ -85,6 +85,7 @@ static void spelling_order_and_epochs_change_no_key(void **state) {
         // shuffled, described, another objective
         "\"config\": {\"x\": 0.5, \"epochs\": 3}, \"description\": \"d\", "
         "\"order\": \"shuffled\", \"objective\": \"val_loss\", \"retries\": 9, "
+        "\"timeout\": {\"epoch_s\": 5}, \"limits\": {\"memory_mb\": 99}, "
         "\"grid\": {\"a\": [\"p\", \"q\"], \"lr\": [0.1, 100]}, \"replicates\": 2",
         // an axis moved into {"values": [...]}
         "\"config\": {\"epochs\": 3}, \"grid\": {\"a\": [{\"values\": [\"p\", \"q\"]}], "

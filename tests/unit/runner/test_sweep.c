@@ -15,7 +15,22 @@ static const struct {
      "t:1:29: unknown key \"gaol\" of \"objective\"; did you mean \"goal\"?"},
     {"\"order\": {\"name\": \"shuffled\", \"sed\": 1}",
      "t:1:45: unknown key \"sed\" of \"order\"; did you mean \"seed\"?"},
+    {"\"timeout\": {\"epoch\": 1}",
+     "t:1:27: unknown key \"epoch\" of \"timeout\"; did you mean \"epoch_s\"?"},
+    {"\"limits\": {\"memory_gb\": 1}",
+     "t:1:26: unknown key \"memory_gb\" of \"limits\"; did you mean \"memory_mb\"?"},
+    {"\"timeouts\": {}", "t:1:15: unknown key \"timeouts\"; did you mean \"timeout\"?"},
     // types
+    {"\"timeout\": 60", "t:1:15: \"timeout\" must be an object, not 60"},
+    {"\"limits\": []", "t:1:15: \"limits\" must be an object, not a list"},
+    {"\"timeout\": {\"epoch_s\": 0}",
+     "t:1:27: \"epoch_s\" of \"timeout\" must be a number from 0.1 to 1e+09, not 0"},
+    {"\"timeout\": {\"trial_s\": \"2h\"}",
+     "t:1:27: \"trial_s\" of \"timeout\" must be a number from 0.1 to 1e+09, not \"2h\""},
+    {"\"timeout\": {\"grace_s\": -1}",
+     "t:1:27: \"grace_s\" of \"timeout\" must be a number from 0 to 1e+09, not -1"},
+    {"\"limits\": {\"memory_mb\": 0.5}",
+     "t:1:26: \"memory_mb\" of \"limits\" must be a number from 1 to 1e+09, not 0.5"},
     {"\"description\": 1", "t:1:15: \"description\" must be a string of one line, not 1"},
     {"\"config\": [1]", "t:1:15: \"config\" must be an object, not a list"},
     {"\"config\": {\"seed\": 1.5}",
@@ -222,6 +237,9 @@ static void a_small_file_gets_the_defaults(void **state) {
     assert_string_equal(sweep.metric, "val_accuracy");
     assert_true(sweep.maximize);
     assert_int_equal(sweep.retries, 2);
+    assert_true(sweep.timeout.epoch_s == 0.0 && sweep.timeout.trial_s == 0.0);
+    assert_true(sweep.timeout.grace_s == 30.0);
+    assert_true(sweep.memory_mb == 0.0);
     assert_false(sweep.shuffled);
     assert_string_equal(sweep.trainer[0], "besom-trainer");
     assert_string_equal(sweep.trainer[1], "train");
@@ -239,6 +257,8 @@ static void every_key_is_read(void **state) {
         "\"exclude\": [{\"a.b\": 1, \"c\": \"x\"}], \"replicates\": 4,\n"
         "\"objective\": {\"metric\": \"val_loss\", \"goal\": \"minimize\"},\n"
         "\"trainer\": [\"sh\", \"-c\", \"x {config} {a.b} {c} {c.y}\"], \"retries\": 0,\n"
+        "\"timeout\": {\"epoch_s\": 600, \"trial_s\": 7200.5, \"grace_s\": 0},\n"
+        "\"limits\": {\"memory_mb\": 2000},\n"
         "\"order\": {\"name\": \"shuffled\", \"seed\": 9007199254740991}}";
     load_good(&sweep, text);
     assert_string_equal(sweep.text, text);
@@ -255,6 +275,9 @@ static void every_key_is_read(void **state) {
     assert_string_equal(sweep.metric, "val_loss");
     assert_false(sweep.maximize);
     assert_int_equal(sweep.retries, 0);
+    assert_true(sweep.timeout.epoch_s == 600.0 && sweep.timeout.trial_s == 7200.5);
+    assert_true(sweep.timeout.grace_s == 0.0);
+    assert_true(sweep.memory_mb == 2000.0);
     assert_true(sweep.shuffled);
     assert_int_equal(sweep.order_seed, 9007199254740991);
     assert_string_equal(sweep.trainer[2], "x {config} {a.b} {c} {c.y}");

@@ -1,5 +1,9 @@
 #include "runner/trial.h"
 
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
 #include "base/wire.h"
 
 #include <setjmp.h>
@@ -7,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -134,6 +139,208 @@ static const struct row rows[] = {
      TRIAL_FAILED,
      "nondeterministic"},
 };
+
+/* ---- failures: which they are, and their rules ---- */
+
+/* Written down from docs/protocol.md: class and reason, and whether it is tried again when the attempt brought
+ * nothing for the first time, when it did so once too often, and when it brought an epoch. */
+static const struct {
+    struct attempt_outcome outcome;
+    const char *class, *reason;
+    bool first, last, progressed;
+} failures[] = {
+    {{.differs = "epoch 2", ROWS(2, 2, 3)}, "protocol", "nondeterministic", false, false, false},
+    {{.failed_reason = "diverged", ROWS(2, 2, 3)}, "diverged", "diverged", false, false, false},
+    {{.failed_reason = "no data", ROWS(0, 0, 3)}, "diverged", "no data", false, false, false},
+    {{.watch = WATCHDOG_TIMEOUT, .exit_status = WIRE_EXIT_SAVED, ROWS(2, 2, 3)},
+     "timeout",
+     "timeout",
+     false,
+     false,
+     false},
+    {{.watch = WATCHDOG_TIMEOUT, DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     "timeout",
+     "timeout",
+     false,
+     false,
+     false},
+    {{.watch = WATCHDOG_TIMEOUT, ROWS(2, 2, 0)}, "timeout", "timeout", false, false, false},
+    {{.watch = WATCHDOG_HANG, DEAD, .signal = SIGTERM, ROWS(2, 2, 3)},
+     "hang",
+     "hang",
+     true,
+     false,
+     true},
+    {{.watch = WATCHDOG_HANG, .exit_status = WIRE_EXIT_SAVED, ROWS(2, 2, 3)},
+     "hang",
+     "hang",
+     true,
+     false,
+     true},
+    {{.watch = WATCHDOG_HANG, ROWS(2, 2, 0)}, "hang", "hang", true, false, true},
+    {{.memory_mb = 2104.3, .memory_limit_mb = 2000, DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     "memory",
+     "memory limit",
+     false,
+     false,
+     true},
+    {{.out_of_memory = true, DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     "memory",
+     "out of memory",
+     true,
+     false,
+     true},
+    {{.exit_status = WIRE_EXIT_NO_MEMORY, ROWS(2, 2, 3)},
+     "memory",
+     "out of memory",
+     true,
+     false,
+     true},
+    {{.no_room = true, .exit_status = 74, ROWS(2, 2, 3)}, "storage", "disk full", true, true, true},
+    {{.no_room = true, .watch = WATCHDOG_HANG, DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     "storage",
+     "disk full",
+     true,
+     true,
+     true},
+    {{DEAD, .signal = SIGSEGV, ROWS(2, 2, 3)}, "signal", "signal", true, false, true},
+    {{.exit_status = 3, ROWS(2, 2, 3)}, "exit", "exit", true, false, true},
+    {{DEAD, .spawn_failure = "fork: no", ROWS(0, 0, 3)}, "exit", "spawn", true, false, true},
+    {{ROWS(2, 2, 3)}, "protocol", "incomplete", true, false, true},
+    {{.done_event = true, ROWS(2, 2, 3)}, "protocol", "incomplete", true, false, true},
+    {{ROWS(1, 3, 3)}, "protocol", "missing epochs", false, false, false},
+};
+
+static void every_failure_has_its_class_and_rule(void **state) {
+    (void)state;
+    enum { RETRIES = 2 };
+    for (size_t i = 0; i < COUNT(failures); i++) {
+        const bool again[] = {failures[i].first, failures[i].last, failures[i].progressed};
+        for (int n = 0; n < 3; n++) {
+            struct attempt_outcome o = failures[i].outcome;
+            o.progressed = n == 2;
+            int barren = n == 1 ? RETRIES : 0;
+            struct trial_verdict v;
+            trial_judge(&o, RETRIES, &barren, &v);
+            print_message("%zu.%d %s: %s\n", i, n, failures[i].reason, v.message);
+            assert_string_equal(v.class, failures[i].class);
+            assert_string_equal(v.reason, failures[i].reason);
+            assert_int_equal(v.status, again[n] ? TRIAL_PENDING : TRIAL_FAILED);
+            assert_true(v.message[0] != '\0');
+        }
+    }
+}
+
+/* Each kind is met by a row of `failures`, but the one that is not judged here. */
+static void no_failure_is_left_out(void **state) {
+    (void)state;
+    for (int kind = 0; kind < FAILURE_COUNT; kind++) {
+        const struct trial_failure_kind *k = &trial_failures[kind];
+        bool met = kind == FAILURE_RUNNER_DIED;
+        for (size_t i = 0; i < COUNT(failures); i++) {
+            bool same = k->reason == NULL ? strcmp(failures[i].class, "diverged") == 0
+                                          : strcmp(failures[i].reason, k->reason) == 0;
+            met = met || (same && strcmp(failures[i].class, k->class) == 0);
+        }
+        assert_true(met);
+    }
+}
+
+static void the_page_has_a_row_for_each(void **state) {
+    (void)state;
+    struct buf page = {0};
+    struct err err;
+    assert_int_equal(fs_read(PROTOCOL, 1 << 20, &page, &err), ERR_OK);
+    for (int kind = 0; kind < FAILURE_COUNT; kind++) {
+        const struct trial_failure_kind *k = &trial_failures[kind];
+        if (k->reason == NULL) {
+            continue; // "its own word"
+        }
+        char *row = mem_printf("\n| `%s` | %s |", k->reason, k->class);
+        const char *at = strstr(buf_text(&page), row);
+        if (at == NULL) {
+            fail_msg("%s has no row%s", PROTOCOL, row);
+        }
+        size_t len = strcspn(at + 1, "\n");
+        const char *again = strstr(at, "| tried again");
+        bool retried = again != NULL && again < at + 1 + len;
+        assert_int_equal(retried, k->rule == RULE_BARREN || k->rule == RULE_PROGRESS);
+        free(row);
+    }
+    buf_release(&page);
+}
+
+static void an_end_that_was_asked_for_is_no_failure_and_does_not_count(void **state) {
+    (void)state;
+    static const struct attempt_outcome ends[] = {
+        {.exit_status = WIRE_EXIT_SAVED, .stopping = true, ROWS(2, 2, 3)},
+        {DEAD, .signal = SIGTERM, .stopping = true, ROWS(2, 2, 3)},
+        {DEAD, .signal = SIGKILL, .stopping = true, .killed = true, ROWS(0, 0, 3)},
+        {DEAD, .signal = SIGKILL, .stopping = true, .watch = WATCHDOG_HANG, ROWS(0, 0, 3)},
+    };
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        int barren = 2;
+        struct trial_verdict v;
+        trial_judge(&ends[i], 2, &barren, &v);
+        assert_int_equal(v.status, TRIAL_PAUSED);
+        assert_string_equal(v.reason, "interrupted");
+        assert_null(v.class);
+        assert_int_equal(barren, i == 0 ? 0 : 2); // a saved state is one that got on
+    }
+}
+
+/* The limit was met as the last epoch came: what was asked for is there. */
+static void a_trial_that_ends_well_although_it_was_overdue_is_complete(void **state) {
+    (void)state;
+    const enum watchdog_cause causes[] = {WATCHDOG_HANG, WATCHDOG_TIMEOUT};
+    for (int i = 0; i < 2; i++) {
+        int barren = 0;
+        struct trial_verdict v;
+        trial_judge(&(struct attempt_outcome){.watch = causes[i], ROWS(3, 3, 3)}, 0, &barren, &v);
+        assert_int_equal(v.status, TRIAL_COMPLETE);
+        assert_null(v.class);
+    }
+}
+
+/* A trainer that hangs, and saves what it had when it is asked to leave, would do so for ever. */
+static void a_state_saved_out_of_a_hang_is_no_progress(void **state) {
+    (void)state;
+    int barren = 0, attempts = 1;
+    const struct attempt_outcome o = {
+        .watch = WATCHDOG_HANG, .exit_status = WIRE_EXIT_SAVED, ROWS(1, 1, 3)};
+    struct trial_verdict v;
+    for (trial_judge(&o, 2, &barren, &v); v.status == TRIAL_PENDING && attempts < 10; attempts++) {
+        trial_judge(&o, 2, &barren, &v);
+    }
+    assert_int_equal(attempts, 3);
+}
+
+static void limits_are_told_in_their_messages(void **state) {
+    (void)state;
+    int barren = 0;
+    struct trial_verdict v;
+    trial_judge(&(struct attempt_outcome){DEAD, .signal = SIGKILL, .memory_mb = 2104.3,
+                                          .memory_limit_mb = 2000, ROWS(0, 0, 3)},
+                2, &barren, &v);
+    assert_string_equal(v.message, "used 2,104 MB, its limit is 2,000 MB");
+    trial_judge(&(struct attempt_outcome){DEAD, .signal = SIGKILL, .memory_mb = 1234567,
+                                          .memory_limit_mb = 999, ROWS(0, 0, 3)},
+                2, &barren, &v);
+    assert_string_equal(v.message, "used 1,234,567 MB, its limit is 999 MB");
+    trial_judge(&(struct attempt_outcome){DEAD, .signal = SIGTERM, .watch = WATCHDOG_HANG,
+                                          .limit_s = 600, ROWS(0, 0, 3)},
+                2, &barren, &v);
+    assert_string_equal(v.message, "no epoch for 600 s (timeout.epoch_s)");
+    trial_judge(&(struct attempt_outcome){DEAD, .signal = SIGTERM, .watch = WATCHDOG_TIMEOUT,
+                                          .limit_s = 7200, ROWS(2, 2, 3)},
+                2, &barren, &v);
+    assert_non_null(strstr(v.message, "7200 s"));
+    assert_non_null(strstr(v.message, "--retry-failed"));
+    trial_judge(
+        &(struct attempt_outcome){DEAD, .signal = SIGKILL, .out_of_memory = true, ROWS(0, 0, 3)}, 2,
+        &barren, &v);
+    assert_non_null(strstr(v.message, "out of memory"));
+}
 
 static void ends_are_judged_by_the_rules(void **state) {
     (void)state;
@@ -281,6 +488,13 @@ static void messages_say_what_happened(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_are_judged_by_the_rules),
+        cmocka_unit_test(every_failure_has_its_class_and_rule),
+        cmocka_unit_test(no_failure_is_left_out),
+        cmocka_unit_test(the_page_has_a_row_for_each),
+        cmocka_unit_test(an_end_that_was_asked_for_is_no_failure_and_does_not_count),
+        cmocka_unit_test(a_trial_that_ends_well_although_it_was_overdue_is_complete),
+        cmocka_unit_test(a_state_saved_out_of_a_hang_is_no_progress),
+        cmocka_unit_test(limits_are_told_in_their_messages),
         cmocka_unit_test(a_complete_trial_has_all_its_epochs_and_ended_well),
         cmocka_unit_test(a_run_that_stops_starts_nothing_again),
         cmocka_unit_test(a_trial_without_progress_is_tried_retries_plus_one_times),
