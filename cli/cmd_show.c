@@ -50,8 +50,11 @@ static const char layers_sql[] =
     "SELECT epoch, layer, mean, std, min, max, dead, saturated, histogram, position, histogram_low,"
     " histogram_high, gradient_mean, gradient_std, gradient_histogram, gradient_low, gradient_high,"
     " update_ratio FROM layers WHERE trial = ?1 ORDER BY epoch, position, layer";
-static const char failures_sql[] = "SELECT attempt, reason, exit_status, signal, log_tail"
+static const char failures_sql[] = "SELECT attempt, reason, exit_status, signal, log_tail, class"
                                    " FROM failures WHERE trial = ?1 ORDER BY attempt";
+static const char attempts_sql[] = "SELECT attempt, from_epoch, reason, class, seconds, peak_mb,"
+                                   " numerics, program FROM attempt WHERE trial = ?1 ORDER BY 1";
+static const char memory_sql[] = "SELECT max(peak_mb) FROM attempt WHERE trial = ?1";
 
 /* What trained it, each once, by the first attempt that said so. */
 static const char trainers_sql[] = "SELECT min(attempt) AS attempt, program, numerics FROM attempt"
@@ -178,6 +181,9 @@ static void print_failures(struct query *q, struct err *err, int *rc) {
     for (bool first = true; (*rc = query_next(q, err)) > 0; first = false) {
         printf("%s  attempt %s: %s", first ? "\nattempts that did not complete\n" : "",
                query_text(q, 0), query_text(q, 1));
+        if (!query_is_null(q, 5) && strcmp(query_text(q, 5), query_text(q, 1)) != 0) {
+            printf(" (%s)", query_text(q, 5));
+        }
         if (!query_is_null(q, 2)) {
             printf(", exit status %s", query_text(q, 2));
         }
@@ -194,6 +200,21 @@ static void print_failures(struct query *q, struct err *err, int *rc) {
     }
 }
 
+/* Of a run with a besom that kept no such record there is none. */
+static int print_memory(struct store *store, int64_t trial, struct err *err) {
+    struct query q;
+    int rc = open_for(&q, store, memory_sql, trial, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = query_next(&q, err);
+    if (rc > 0 && !query_is_null(&q, 0)) {
+        printf("  memory     at most %.0f MB\n", query_double(&q, 0));
+    }
+    query_close(&q);
+    return rc < 0 ? rc : ERR_OK;
+}
+
 static int show_text(struct store *store, const char *out, int64_t trial, struct err *err) {
     struct query q;
     int rc = open_for(&q, store, trial_sql, trial, err);
@@ -205,6 +226,7 @@ static int show_text(struct store *store, const char *out, int64_t trial, struct
     if (rc > 0) {
         print_head(&q);
         (void)snprintf(dir, sizeof dir, "%s/trials/%s", out, query_text(&q, 3)); // cut: no files
+        rc = print_memory(store, trial, err);
         printf("  files      %s\n", dir);
         rc = print_trainers(store, trial, err);
         print_config(query_text(&q, 8));
@@ -292,6 +314,8 @@ static int show_json(struct store *store, int64_t trial, struct err *err) {
     rc = rc == ERR_OK ? put_json_rows(&out, store, trainers_sql, trial, err) : rc;
     buf_puts(&out, ",\n\"failures\": ");
     rc = rc == ERR_OK ? put_json_rows(&out, store, failures_sql, trial, err) : rc;
+    buf_puts(&out, ",\n\"attempts\": ");
+    rc = rc == ERR_OK ? put_json_rows(&out, store, attempts_sql, trial, err) : rc;
     if (rc == ERR_OK) {
         printf("%s}\n", buf_text(&out));
     }

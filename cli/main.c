@@ -7,7 +7,9 @@
 
 #include <argp.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,13 @@ static int unknown(const char *word) {
     return EXIT_MISUSE;
 }
 
+/* A pipe whose reader has seen enough: `besom run --json | head`.  Of a run that ignored SIGPIPE, as its work goes
+ * on, that is how it is noticed; it is no failure. */
+static bool reader_is_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 int main(int argc, char **argv) {
     fs_fill_standard_descriptors();
     if (argc > 0 && strchr(argv[0], '/') != NULL) {
@@ -80,7 +89,7 @@ int main(int argc, char **argv) {
             argv[1] = mem_printf("besom %s", c->name); // what argp calls the program
             int status = c->run(argc - 1, argv + 1);
             free(argv[1]);
-            if (fflush(stdout) != 0 || ferror(stdout)) {
+            if ((fflush(stdout) != 0 || ferror(stdout)) && !reader_is_gone()) {
                 fprintf(stderr, "besom: standard output: write failed\n");
                 return EXIT_STORAGE;
             }
