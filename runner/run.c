@@ -214,11 +214,14 @@ static void on_ledger_failed(void *context, const struct err *err, bool given_up
 
 /* ---- setting up ---- */
 
-/* A tick that comes late tells how long nothing could be looked at. */
+/* A tick that comes late tells how long nothing could be looked at; and while the storage is waited for, nobody can
+ * get on. */
 static void note_lag(struct run *run) {
-    uint64_t now = run_clock(run), due = run->tick_ns + RUN_LAG_MS * UINT64_C(1000000);
-    if (run->tick_ns != 0 && now > due) {
-        run->lag_ns += now - due;
+    uint64_t now = run_clock(run), last = run->tick_ns;
+    bool waits = run->waits[RUN_WAIT_ROOM] > 0 || run->waits[RUN_WAIT_LOCK] > 0;
+    uint64_t counted_ns = waits ? 0 : RUN_LAG_MS * UINT64_C(1000000);
+    if (last != 0 && now - last > counted_ns) {
+        run->lag_ns += now - last - counted_ns;
     }
     run->tick_ns = now;
 }

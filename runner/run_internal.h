@@ -52,7 +52,8 @@ struct run {
     int waits[RUN_WAIT_COUNT]; // how many wait for it
 
     uint64_t start_ns, paused_ns; // paused: how long the whole run was stopped
-    uint64_t tick_ns, lag_ns;     // when it ticked last; how late all ticks came together
+    uint64_t tick_ns,
+        lag_ns; // when it ticked last; time that no limit counts, see run_watch_clock()
     struct oom_watch oom;
     char *cgroup_place; // owned: where groups go; NULL
     struct progress progress;
@@ -69,7 +70,7 @@ uint64_t run_clock(const struct run *run);
 double run_seconds_since(const struct run *run, uint64_t start_ns);
 
 /* The clock of limits: run_clock() less the time in which the run could not look, since its loop was held up or
- * somebody had stopped it.  Who was not watched has not hung. */
+ * somebody had stopped it, and in which it waited for its storage.  Who was not watched has not hung. */
 uint64_t run_watch_clock(const struct run *run);
 
 /* Tells the observer, with the view brought up to date. */
