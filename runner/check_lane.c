@@ -407,7 +407,8 @@ static int spawn(struct check_lane *lane, struct err *err) {
     struct store_job job = {.trial = 1, .seed = o->seed, .label = label, .config = config};
     (void)snprintf(job.key, sizeof job.key, "%s", lane->key); // fits
     struct launch launch;
-    int rc = launch_prepare(&launch, &c->site, &job, lane->attempt.number, lane->index + 1, err);
+    const struct launch_place place = {.attempt = lane->attempt.number, .slot = lane->index + 1};
+    int rc = launch_prepare(&launch, &c->site, &job, &place, err);
     free(config);
     if (rc != ERR_OK) {
         return rc;
@@ -419,7 +420,8 @@ static int spawn(struct check_lane *lane, struct err *err) {
                                          .env = launch.env,
                                          .log_path = launch.log_path,
                                          .attempt = lane->attempt.number,
-                                         .log_limit = LOG_MAX};
+                                         .log_limit = LOG_MAX,
+                                         .reports = true};
         const struct worker_calls calls = {on_line, on_ended, lane};
         lane->attempt.start_ns = uv_hrtime();
         check_holder_loosen(&c->holder);
