@@ -5,6 +5,7 @@
 #include "results/store_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
@@ -60,8 +61,11 @@ static int locked(const struct store *store, struct err *err) {
 }
 
 int store_fail(struct store *store, int sqlite_code, struct err *err) {
+    int cause = errno; // of the system call that failed, as store_step() and store_exec() make sure
     const char *said = sqlite3_errmsg(store->db);
-    int cause = sqlite3_system_errno(store->db);
+    if (sqlite3_system_errno(store->db) != 0) { // of a COMMIT it is not kept
+        cause = sqlite3_system_errno(store->db);
+    }
     switch (sqlite_code & 0xff) {
     case SQLITE_IOERR:
         store->dead = true; // a COMMIT that failed may be followed by one that seems to succeed
@@ -120,6 +124,7 @@ void store_done(sqlite3_stmt *stmt) {
 }
 
 int store_step(struct store *store, sqlite3_stmt *stmt, struct err *err) {
+    errno = 0;
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
         store_wait_over(store);
@@ -137,6 +142,7 @@ int store_run(struct store *store, sqlite3_stmt *stmt, struct err *err) {
 }
 
 int store_exec(struct store *store, const char *sql, struct err *err) {
+    errno = 0;
     int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return store_fail(store, rc, err);

@@ -403,8 +403,10 @@ static int write_patiently(struct ledger *l, const struct list *batch, struct er
     unsigned pause_ms = LEDGER_RETRY_MS;
     for (;;) {
         int rc = write_batch(l, batch, err);
-        if (rc != ERR_FULL && rc != ERR_BUSY) {
+        if (rc == ERR_OK) {
             end_wait(l);
+        }
+        if (rc != ERR_FULL && rc != ERR_BUSY) {
             return rc;
         }
         if (rc == ERR_FULL) {
