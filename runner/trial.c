@@ -71,7 +71,8 @@ static bool is_refused(const struct attempt_outcome *o, struct trial_verdict *ve
         return true;
     }
     if (o->failed_reason != NULL) {
-        fail(verdict, FAILURE_GAVE_UP);
+        bool diverged = strcmp(o->failed_reason, trial_failures[FAILURE_DIVERGED].reason) == 0;
+        fail(verdict, diverged ? FAILURE_DIVERGED : FAILURE_GAVE_UP);
         verdict->reason = o->failed_reason;
         SAY(verdict, "%s", o->failed_message != NULL ? o->failed_message : "the trainer gave up");
         return true;

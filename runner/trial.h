@@ -37,7 +37,8 @@ enum trial_rule {
  * reason is the trainer's own word.  RUNNER_DIED is store_recover()'s to write; the others are judged here. */
 #define TRIAL_FAILURES(X)                                                                          \
     X(DIFFERS, "nondeterministic", "protocol", RULE_NEVER)   /* promised the same bits */          \
-    X(GAVE_UP, NULL, "diverged", RULE_NEVER)                 /* the trainer said "failed" */       \
+    X(DIVERGED, "diverged", "diverged", RULE_NEVER)          /* the trainer said so */             \
+    X(GAVE_UP, NULL, "exit", RULE_NEVER)                     /* it said "failed", and why */       \
     X(TIMEOUT, "timeout", "timeout", RULE_NEVER)             /* timeout.trial_s is used up */      \
     X(MISSING, "missing epochs", "protocol", RULE_NEVER)     /* status 0, an epoch was skipped */  \
     X(OVER_LIMIT, "memory limit", "memory", RULE_PROGRESS)   /* beyond limits.memory_mb */         \
@@ -99,7 +100,7 @@ struct trial_verdict {
 /* The first line that fits decides:
  *
  *     an epoch came out with other bits             DIFFERS
- *     the trainer said "failed"                     GAVE_UP
+ *     the trainer said "failed"                     DIVERGED, GAVE_UP
  *     status 0, epochs known, 1..epochs are there   COMPLETE
  *     status 0, "done" and "stopped", 1..last are   COMPLETE  (where epochs are known: one at least)
  *     status 0, epochs not known, 1..last are there COMPLETE  (when asked to stop: with "done" alone)
