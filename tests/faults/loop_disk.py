@@ -23,7 +23,7 @@ class LoopDisk:
             image.truncate(megabytes << 20)
         disk.folder.mkdir()
         if not (_runs("mkfs.ext4", "-q", "-F", disk.image) and disk._mount()):
-            return None
+            return None  # no such programs, or no loop devices
         campaign.cleanups.append(disk.remove)
         return disk
 
@@ -31,7 +31,12 @@ class LoopDisk:
         self.image, self.folder, self.mounted = folder / "image", folder / "disk", False
 
     def _mount(self):
-        self.mounted = _runs("mount", "-o", "loop,noatime", self.image, self.folder)
+        """Tried again for a while: two that ask for a free loop device at once may be given the same."""
+        end = time.monotonic() + 5
+        while not self.mounted and time.monotonic() < end:
+            self.mounted = _runs("mount", "-o", "loop,noatime", self.image, self.folder)
+            if not self.mounted:
+                time.sleep(0.05)
         return self.mounted
 
     def cut(self, promises):
