@@ -160,6 +160,21 @@ static void kill_and_remove(const char *group) {
 
 /* ---- groups ---- */
 
+/* A group of another folder: besom-FOLDER-PID-SLOT with no such process.  Only an empty one can be removed so. */
+static void remove_if_orphan(const char *place, const char *name) {
+    char folder[64], proc[32];
+    int pid, slot;
+    if (sscanf(name, "besom-%63[0-9a-f]-%d-%d", folder, &pid, &slot) != 3) {
+        return;
+    }
+    (void)snprintf(proc, sizeof proc, "/proc/%d", pid); // fits
+    if (access(proc, F_OK) != 0) {
+        char *group = mem_printf("%s/%s", place, name);
+        (void)rmdir(group); // else it stays
+        free(group);
+    }
+}
+
 void cgroup_remove_stale(const char *place, const char *folder) {
     DIR *dir = place != NULL ? opendir(place) : NULL;
     if (dir == NULL) {
@@ -172,6 +187,8 @@ void cgroup_remove_stale(const char *place, const char *folder) {
             char *group = mem_printf("%s/%s", place, entry->d_name);
             kill_and_remove(group);
             free(group);
+        } else {
+            remove_if_orphan(place, entry->d_name);
         }
     }
     free(prefix);
@@ -200,7 +217,8 @@ static struct cgroup *make(char *path, int64_t memory_bytes) {
 
 struct cgroup *cgroup_open(const char *place, const char *folder, int slot, int64_t memory_bytes) {
     return place == NULL ? NULL
-                         : make(mem_printf("%s/besom-%s-%d", place, folder, slot), memory_bytes);
+                         : make(mem_printf("%s/besom-%s-%d-%d", place, folder, (int)getpid(), slot),
+                                memory_bytes);
 }
 
 struct cgroup *cgroup_renew(struct cgroup *cgroup) {

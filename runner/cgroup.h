@@ -1,6 +1,6 @@
 /* runner/cgroup.h - a control group (version 2) for each slot, where the system lets us make one.
  *
- *     <where we are in the cgroup2 hierarchy>/besom-<folder>-<slot>
+ *     <where we are in the cgroup2 hierarchy>/besom-<folder>-<process id of the runner>-<slot>
  *
  * What is in a group can be killed at one stroke, whatever it has forked and wherever in the process tree it went;
  * and where the memory controller is passed on to us, the kernel itself keeps the memory limit.  Both are more
@@ -27,7 +27,8 @@ char *cgroup_place(const char *mountinfo, const char *self_cgroup);
 /* The same of this process. */
 char *cgroup_find(void);
 
-/* Removes the groups in `place` whose names begin with "besom-<folder>-", and what lives in them. */
+/* Removes what killed runners left in `place`: the groups of this folder with what lives in them, and those of other
+ * folders that are empty and whose runner is no more. */
 void cgroup_remove_stale(const char *place, const char *folder);
 
 /* Makes a group with at most `memory_bytes` (0: no limit; no effect without the controller).  NULL when it

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ static int remove_fake(void **state) {
 }
 
 static void put(const char *name, const char *text) {
-    char *path = mem_printf("%s/besom-f-1/%s", fake, name);
+    char *path = mem_printf("%s/besom-f-%d-1/%s", fake, (int)getpid(), name);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
@@ -95,7 +96,7 @@ static void put(const char *name, const char *text) {
 }
 
 static void expect_file(const char *name, const char *text) {
-    char *path = mem_printf("%s/besom-f-1/%s", fake, name), got[64] = "";
+    char *path = mem_printf("%s/besom-f-%d-1/%s", fake, (int)getpid(), name), got[64] = "";
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     assert_non_null(fgets(got, sizeof got, file));
@@ -106,7 +107,7 @@ static void expect_file(const char *name, const char *text) {
 
 static void a_limit_is_written_where_the_controller_is(void **state) {
     (void)state;
-    char *group = mem_printf("%s/besom-f-1", fake);
+    char *group = mem_printf("%s/besom-f-%d-1", fake, (int)getpid());
     assert_int_equal(mkdir(group, 0755), 0); // as the kernel would, with its files
     put("memory.max", "");
     put("memory.swap.max", "");
@@ -132,6 +133,38 @@ static void a_limit_is_written_where_the_controller_is(void **state) {
     cgroup_close(c); // rmdir() refuses a folder with real files: it gives up
     assert_int_equal(access(group, F_OK), 0);
     free(group);
+}
+
+static void make_folder(const char *name) {
+    char *path = mem_printf("%s/%s", fake, name);
+    assert_int_equal(mkdir(path, 0755), 0);
+    free(path);
+}
+
+static bool is_there(const char *name) {
+    char *path = mem_printf("%s/%s", fake, name);
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+static void empty_groups_of_dead_runners_are_removed(void **state) {
+    (void)state;
+    char live[64];
+    (void)snprintf(live, sizeof live, "besom-ab12-%d-1", (int)getpid()); // fits
+    make_folder(live);
+    make_folder("besom-ab12-99999999-1"); // no process has such a number
+    make_folder("besom-ab12-99999999-2");
+    make_folder(
+        "besom-ab12-99999999-2/in-use"); // rmdir() refuses it, as the kernel does one with processes
+    make_folder("besom-mine-99999999-1");
+    make_folder("somebody-else");
+    cgroup_remove_stale(fake, "mine");
+    assert_true(is_there(live));
+    assert_false(is_there("besom-ab12-99999999-1"));
+    assert_true(is_there("besom-ab12-99999999-2"));
+    assert_false(is_there("besom-mine-99999999-1"));
+    assert_true(is_there("somebody-else"));
 }
 
 static void the_kernels_kills_are_counted_in_vmstat(void **state) {
@@ -195,6 +228,8 @@ int main(void) {
         cmocka_unit_test(the_place_is_below_the_mount_of_the_second_version),
         cmocka_unit_test(without_a_place_nothing_happens),
         cmocka_unit_test_setup_teardown(a_limit_is_written_where_the_controller_is, make_fake,
+                                        remove_fake),
+        cmocka_unit_test_setup_teardown(empty_groups_of_dead_runners_are_removed, make_fake,
                                         remove_fake),
         cmocka_unit_test(the_kernels_kills_are_counted_in_vmstat),
         cmocka_unit_test(a_killed_runners_group_is_emptied_and_removed),
