@@ -141,12 +141,13 @@ class Calls:
         """Attempts that ended by a signal or a status that is not documented.
 
         `allowed` is 6 where pipes are refused: between fork and exec libuv 1.44 makes a pipe of its own in the child, and
-        aborts the child when there is none (uv__signal_global_reinit).  The attempt then has failed, as it has to."""
+        aborts the child when there is none (uv__signal_global_reinit).  The attempt then has failed, as it has to.
+        SIGTERM ends a trainer that was asked to leave before it could catch it."""
         if not (out / "results.db").exists() or (out / "results.db").stat().st_size == 0:
             return ""
         try:
             rows = query(out, "SELECT attempt, exit_status, signal, message, log_tail FROM attempt"
-                              " WHERE signal NOT IN (9, ?) OR exit_status NOT IN (0, 1, 2, 71, 74, 85, 125, 126)", allowed)
+                              " WHERE signal NOT IN (9, ?) AND NOT (signal = 15 AND reason = 'interrupted') OR exit_status NOT IN (0, 1, 2, 71, 74, 85, 125, 126)", allowed)
         except sqlite3.OperationalError:  # no tables yet, or a journal of making them that a reader may not roll back
             return ""
         return f"a trainer's end: {rows[0]}" if rows else ""

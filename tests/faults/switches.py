@@ -129,7 +129,7 @@ SWITCHES = [
         "no_orphans"),
     # a control group would do the same, where one can be made
     Switch("subreaper", "runner/shim_main.c", [("(void)prctl(PR_SET_CHILD_SUBREAPER, 1); ", "(void)0; "), NO_GROUP],
-           ("faults:orphans.py --count 6",)),
+           ("faults:orphans.py --count 6 --tame",)),
     Switch("trainer-dies-with-its-shim", "runner/shim_main.c", [("(void)prctl(PR_SET_PDEATHSIG, SIGKILL);", "(void)0;"), NO_GROUP],
            ("shim_killed",)),
     off("descriptors-closed", "runner/shim_main.c",
