@@ -209,7 +209,7 @@ static int print_memory(struct store *store, int64_t trial, struct err *err) {
     }
     rc = query_next(&q, err);
     if (rc > 0 && !query_is_null(&q, 0)) {
-        printf("  memory     at most %.0f MB\n", query_double(&q, 0));
+        printf("  memory     at least %.0f MB\n", query_double(&q, 0));
     }
     query_close(&q);
     return rc < 0 ? rc : ERR_OK;

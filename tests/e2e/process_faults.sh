@@ -93,7 +93,7 @@ equal "$(sql res 'SELECT count(*) FROM attempt WHERE peak_mb IS NULL')" 0 'attem
 big=$(sql res "SELECT trial FROM trials WHERE label = 'big'")
 expect 0 "$besom" show "$big" --out res
 said 'memory limit (memory)' out
-said '^  memory  *at most [23][0-9][0-9] MB' out
+said '^  memory  *at least [23][0-9][0-9] MB' out
 
 # Nothing of the run is left in the control groups either.
 if grep -q ' - cgroup2 ' /proc/self/mountinfo; then
