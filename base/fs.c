@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int write_all(int fd, const char *data, size_t len) {
@@ -227,6 +228,21 @@ int fs_lock(const char *path, int *fd, struct err *err) {
         }
         (void)close(opened); // nothing was written to it
     }
+}
+
+int fs_lock_wait(const char *path, int wait_ms, bool (*stop)(void *context), void *context, int *fd,
+                 struct err *err) {
+    enum { PAUSE_MS = 20 };
+    int rc = fs_lock(path, fd, err);
+    for (int waited = 0; rc == ERR_BUSY && waited < wait_ms; waited += PAUSE_MS) {
+        if (stop != NULL && stop(context)) {
+            break;
+        }
+        const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+        (void)nanosleep(&pause, NULL); // cut short by a signal: looks again sooner
+        rc = fs_lock(path, fd, err);
+    }
+    return rc;
 }
 
 bool fs_lock_is_held(const char *path) {

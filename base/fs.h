@@ -40,6 +40,10 @@ int fs_mkdirs(const char *path, struct err *err);
  * that one notices, and takes the lock of a new file. */
 int fs_lock(const char *path, int *fd, struct err *err);
 
+/* As fs_lock(), but while somebody else holds it tries again, for `wait_ms`, or until `stop` says so (NULL: never). */
+int fs_lock_wait(const char *path, int wait_ms, bool (*stop)(void *context), void *context, int *fd,
+                 struct err *err);
+
 /* Whether somebody holds the lock.  It is only looked at: nobody who wants to take it at this moment is
  * disturbed.  False without a file. */
 bool fs_lock_is_held(const char *path);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- --halt ---- */
@@ -93,14 +92,8 @@ static int make_folders(const char *out_dir, struct err *err) {
 }
 
 int run_lock(const char *out_dir, int *fd, struct err *err) {
-    enum { PAUSE_MS = 20 };
     char *path = mem_printf("%s/lock", out_dir);
-    int rc = fs_lock(path, fd, err);
-    for (int waited = 0; rc == ERR_BUSY && waited < RUN_LOCK_WAIT_MS; waited += PAUSE_MS) {
-        const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-        (void)nanosleep(&pause, NULL); // cut short by a signal: only looks again sooner
-        rc = fs_lock(path, fd, err);
-    }
+    int rc = fs_lock_wait(path, RUN_LOCK_WAIT_MS, NULL, NULL, fd, err);
     free(path);
     return rc == ERR_BUSY ? err_set(err, ERR_BUSY, "another run is working in %s", out_dir) : rc;
 }

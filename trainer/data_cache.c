@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ALIGN = 64, LOCK_WAIT_MS = 120000 };
@@ -221,16 +220,6 @@ static int map_cache(struct dataset *set, const char *path, const struct data_so
     return rc;
 }
 
-/* One at a time makes the file; whoever waited finds it made. */
-static int lock_cache(const char *path, int *fd, struct err *err) {
-    int rc = fs_lock(path, fd, err);
-    for (int waited = 0; rc == ERR_BUSY && waited < LOCK_WAIT_MS; waited += 20) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); // cut: sooner again
-        rc = fs_lock(path, fd, err);
-    }
-    return rc;
-}
-
 static int open_or_make(struct dataset *set, const struct data_source *s, const char *cache_dir,
                         const char *name, struct err *err) {
     char *path = mem_printf("%s/%s", cache_dir, name), *lock = mem_printf("%s.lock", path);
@@ -239,7 +228,8 @@ static int open_or_make(struct dataset *set, const struct data_source *s, const 
     int rc = map_cache(set, path, s, &valid, err);
     if (rc == ERR_OK && !valid) {
         rc = fs_mkdirs(cache_dir, err);
-        rc = rc == ERR_OK ? lock_cache(lock, &lock_fd, err) : rc;
+        // one at a time makes the file; whoever waited finds it made
+        rc = rc == ERR_OK ? fs_lock_wait(lock, LOCK_WAIT_MS, NULL, NULL, &lock_fd, err) : rc;
         rc = rc == ERR_OK ? map_cache(set, path, s, &valid, err) : rc;
         if (rc == ERR_OK && !valid) {
             rc = make_cache(s, cache_dir, name, err);

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool stopping(const struct training *t) {
@@ -21,15 +20,9 @@ static bool stopping(const struct training *t) {
 /* ---- preparing ---- */
 
 static int take_lock(struct training *t, struct err *err) {
-    enum { PAUSE_MS = 50 };
     char *path = mem_printf("%s/.lock", t->options->checkpoint_dir);
-    int rc = fs_lock(path, &t->lock, err);
-    for (int waited = 0; rc == ERR_BUSY && waited < TRAIN_LOCK_WAIT_MS && !stopping(t);
-         waited += PAUSE_MS) {
-        struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-        (void)nanosleep(&pause, NULL); // cut short by a signal: then the loop looks at `stop`
-        rc = fs_lock(path, &t->lock, err);
-    }
+    int rc = fs_lock_wait(path, TRAIN_LOCK_WAIT_MS, t->options->stop, t->options->stop_context,
+                          &t->lock, err);
     free(path);
     return rc == ERR_BUSY ? err_wrap(err, "another process trains in this folder") : rc;
 }

@@ -67,12 +67,8 @@ static int newest_first(const void *a, const void *b) {
 }
 
 static void list_files(struct folder *folder, int folder_fd) {
-    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = check_names(folder_fd);
     if (dir == NULL) {
-        if (fd >= 0) {
-            (void)close(fd); // nothing was read
-        }
         return;
     }
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {

@@ -151,6 +151,15 @@ static bool must_have_begun(const struct facts *f) {
     return f->epoch_count > 0 || f->complete;
 }
 
+DIR *check_names(int folder_fd) {
+    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL && fd >= 0) {
+        (void)close(fd); // nothing was read
+    }
+    return dir;
+}
+
 static bool is_temporary(const char *name) {
     size_t len = strlen(name);
     return name[0] == '.' && len > 4 && strcmp(name + len - 4, ".tmp") == 0;
@@ -158,12 +167,8 @@ static bool is_temporary(const char *name) {
 
 static void look_for_temporaries(const struct checking *c, const struct facts *f, int folder_fd,
                                  const char *folder) {
-    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = check_names(folder_fd);
     if (dir == NULL) {
-        if (fd >= 0) {
-            (void)close(fd); // nothing was read
-        }
         return;
     }
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {

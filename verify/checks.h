@@ -3,6 +3,7 @@
 #ifndef VERIFY_CHECKS_H
 #define VERIFY_CHECKS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 struct db;
@@ -42,6 +43,8 @@ void check_folder(const struct checking *c, const struct facts *f);
 void check_key_of(const struct checking *c, const struct facts *f, const char *config,
                   const char *file);
 void check_strangers(const struct checking *c);
+/* The names of a trial's folder, from the first on, for closedir(); NULL when it cannot be read. */
+DIR *check_names(int folder_fd);
 void check_checkpoints(const struct checking *c, const struct facts *f, int folder_fd,
                        const char *config);
 
