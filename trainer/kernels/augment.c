@@ -83,11 +83,12 @@ void KERNEL(mix)(float *x, const float *other, float share, size_t n) {
 
 enum { HALF = 16, GROUP = 2 * HALF }; // the same in every set: so are the numbers that a value gets
 
-typedef uint32_t uvec __attribute__((vector_size(LANES * sizeof(uint32_t)), may_alias, aligned(4)));
+typedef uint32_t uvec_any
+    __attribute__((vector_size(LANES * sizeof(uint32_t)), may_alias, aligned(4)));
 
 /* To float by way of int, which the older sets convert in one instruction. */
 KERNEL_INLINE vec positive(const uint32_t *random, int shift) {
-    return __builtin_convertvector((ivec)(*(const uvec *)random >> shift), vec);
+    return __builtin_convertvector((ivec)(*(const uvec_any *)random >> shift), vec);
 }
 
 static void normal_group(float z[GROUP], const uint32_t *random, float std) {
