@@ -141,8 +141,17 @@ static int sync_dir(const char *path) {
     return rc;
 }
 
+/* After a folder was made that could not be made durable.  It goes, so that who tries again makes it, and its name
+ * durable, anew; and that a sync failed is never told as a full disk, for which callers do try again. */
+static int undo_dir(const char *path, const char *parent, int cause, struct err *err) {
+    (void)rmdir(path); // stays where somebody has put something into it
+    (void)err_io(err, cause, "fsync folder %s", parent);
+    err->code = err->code == ERR_FULL ? ERR_IO : err->code;
+    return err->code;
+}
+
 /* Makes the one folder `path`, whose parent is there. */
-static int make_dir(char *path, struct err *err) {
+static int make_dir(const char *path, struct err *err) {
     if (mkdir(path, 0755) != 0) {
         int cause = errno;
         struct stat st;
@@ -152,16 +161,12 @@ static int make_dir(char *path, struct err *err) {
         }
         return err_io(err, cause, "mkdir %s", path);
     }
-    char *slash = strrchr(path, '/');
-    const char *parent = slash == NULL ? "." : slash == path ? "/" : path;
-    char held = slash != NULL ? *slash : '\0';
-    if (slash != NULL && slash != path) {
-        *slash = '\0';
-    }
-    int rc = sync_dir(parent) == 0 ? ERR_OK : err_io(err, errno, "fsync folder %s", parent);
-    if (slash != NULL) {
-        *slash = held;
-    }
+    const char *slash = strrchr(path, '/');
+    char *parent = slash == NULL   ? mem_strdup(".")
+                   : slash == path ? mem_strdup("/")
+                                   : mem_printf("%.*s", (int)(slash - path), path);
+    int rc = sync_dir(parent) == 0 ? ERR_OK : undo_dir(path, parent, errno, err);
+    free(parent);
     return rc;
 }
 
@@ -185,6 +190,94 @@ int fs_mkdirs(const char *path, struct err *err) {
     free(copy);
     return rc;
 }
+
+/* ---- many folders at a time ---- */
+
+static void path_in(char path[PATH_MAX], const struct fs_folder *folder, const char *before,
+                    const char *name, const char *after) {
+    // one that is cut is not there, or not a file of ours: what is done with it fails
+    (void)snprintf(path, PATH_MAX, "%s/%s%s%s", folder->path, before, name, after);
+}
+
+/* Takes back a folder that was made. */
+static void undo_folder(struct fs_folder *folder, const char *name) {
+    char path[PATH_MAX];
+    if (folder->fd >= 0) {
+        (void)close(folder->fd); // the file goes away
+        folder->fd = -1;
+    }
+    path_in(path, folder, ".", name, ".tmp"); // of these two one is absent
+    (void)unlink(path);
+    path_in(path, folder, "", name, "");
+    (void)unlink(path);
+    (void)rmdir(folder->path);
+}
+
+/* The folder and the temporary in it.  Its writing to the disk begins, and is waited for by finish_file(). */
+static void begin_folder(struct fs_folder *folder, const char *name) {
+    char path[PATH_MAX];
+    folder->fd = -1;
+    if (mkdir(folder->path, 0755) != 0) {
+        return;
+    }
+    path_in(path, folder, ".", name, ".tmp");
+    folder->fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    for (size_t i = 0; i < sizeof folder->parts / sizeof *folder->parts; i++) {
+        const struct fs_part *part = &folder->parts[i];
+        if (folder->fd < 0 || write_all(folder->fd, part->data, part->len) != 0) {
+            undo_folder(folder, name);
+            return;
+        }
+    }
+    (void)sync_file_range(folder->fd, 0, 0, SYNC_FILE_RANGE_WRITE); // advice
+}
+
+/* The file gets its name.  false: it was taken back. */
+static bool finish_file(struct fs_folder *folder, const char *name) {
+    char tmp[PATH_MAX], path[PATH_MAX];
+    path_in(tmp, folder, ".", name, ".tmp");
+    path_in(path, folder, "", name, "");
+    bool good = fdatasync(folder->fd) == 0;
+    int closing = folder->fd;
+    folder->fd = -1;
+    good = close(closing) == 0 && good && renameat(AT_FDCWD, tmp, AT_FDCWD, path) == 0;
+    if (!good) {
+        undo_folder(folder, name);
+    }
+    return good;
+}
+
+void fs_make_folders(const char *parent, const char *name, struct fs_folder *folders,
+                     size_t count) {
+    size_t made = 0;
+    for (size_t i = 0; i < count; i++) {
+        begin_folder(&folders[i], name);
+        if (folders[i].fd >= 0) {
+            struct fs_folder kept = folders[i]; // those that were made come first
+            folders[i] = folders[made];
+            folders[made++] = kept;
+        }
+    }
+    size_t named = 0;
+    for (size_t i = 0; i < made; i++) {
+        if (finish_file(&folders[i], name)) {
+            struct fs_folder kept = folders[i];
+            folders[i] = folders[named];
+            folders[named++] = kept;
+        }
+    }
+    bool good = named > 0;
+    for (size_t i = 0; i < named && good; i++) {
+        good = sync_dir(folders[i].path) == 0;
+    }
+    if (named > 0 && !(good && sync_dir(parent) == 0)) {
+        for (size_t i = 0; i < named; i++) {
+            undo_folder(&folders[i], name);
+        }
+    }
+}
+
+/* ---- locks ---- */
 
 /* A flock can only be tried, which for a moment would keep out who wants it.  So its holder has a record lock of the
  * open file description, too, that F_OFD_GETLK sees without taking anything. */

@@ -32,8 +32,22 @@ int fs_write_atomic(const char *dir, const char *name, const struct fs_part *par
  * no regular file; a FIFO does not block), or ERR_RANGE when longer.  A failure leaves `out` as it was. */
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err);
 
-/* mkdir -p; every folder made is followed by an fsync of the one that holds it. */
+/* mkdir -p; every folder made is followed by an fsync of the one that holds it.  A folder whose fsync fails is taken
+ * away again, and the failure is ERR_IO, whatever its errno. */
 int fs_mkdirs(const char *path, struct err *err);
+
+/* A new folder with one file in it. */
+struct fs_folder {
+    char *path; // of the folder, in `parent`
+    struct fs_part parts[2];
+    int fd; // fs_make_folders()'s own
+};
+
+/* Makes many folders in `parent`, each with the file `name`, as fs_mkdirs() and fs_write_atomic() would make one after
+ * the other, with the same barriers, but each step for all of them: then the file system has its journal to write
+ * a few times for all and not three times for each.  Where one is there already, or a step fails, it is left to its user,
+ * who will meet what was met here: nothing is told, and nothing is left that looks whole and is not durable. */
+void fs_make_folders(const char *parent, const char *name, struct fs_folder *folders, size_t count);
 
 /* Takes an exclusive flock on `path`, made if absent.  The descriptor is close-on-exec and the lock lasts
  * until it is closed.  ERR_BUSY when somebody holds it.  Only the holder may unlink the file: who waited for

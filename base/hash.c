@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -14,8 +13,11 @@ static void put_hex(char out[HASH_HEX_LEN + 1], XXH128_hash_t digest) {
     XXH128_canonical_t bytes;
     XXH128_canonicalFromHash(&bytes, digest);
     for (size_t i = 0; i < HASH_HEX_LEN / 2; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes.digest[i]); // always fits
+        static const char digits[] = "0123456789abcdef";
+        out[2 * i] = digits[bytes.digest[i] >> 4];
+        out[2 * i + 1] = digits[bytes.digest[i] & 15];
     }
+    out[HASH_HEX_LEN] = '\0';
 }
 
 void hash_hex(char out[HASH_HEX_LEN + 1], const void *data, size_t len) {

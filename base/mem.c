@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+enum { HUGE_PAGE = 2 << 20 }; // of x86-64, and of AArch64 where small ones have 4 KiB
 
 /* Nothing here may want memory in its turn, and what waits in stdio's buffers stays there: it may be half a line. */
 static _Noreturn void give_up(const char *what) {
@@ -53,8 +57,13 @@ void *mem_resize(void *old, size_t count, size_t size) {
 }
 
 void *mem_aligned(size_t count, size_t size) {
-    size_t total = (bytes(count, size) + 63) / 64 * 64;
-    void *p = checked(aligned_alloc(64, total), count, size);
+    const size_t total = (bytes(count, size) + 63) / 64 * 64;
+    const bool huge = total >= HUGE_PAGE;
+    const size_t align = huge ? HUGE_PAGE : 64; // C has the size be a multiple of it
+    void *p = checked(aligned_alloc(align, (total + align - 1) / align * align), count, size);
+    if (huge) {
+        (void)madvise(p, total, MADV_HUGEPAGE); // a kernel without them gives small ones
+    }
     return memset(p, 0, total);
 }
 

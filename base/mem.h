@@ -14,7 +14,8 @@ void *mem_zalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnu
 /* Resizes to `count * size` bytes; `old` may be NULL. */
 void *mem_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
 
-/* Zeroed, on a cache line (64 bytes), for tensors. */
+/* Zeroed, on a cache line (64 bytes), for tensors.  Of 2 MiB and more it begins on a huge page and asks the kernel for
+ * such: a convolution goes through many distant places at once, more than the processor keeps translations for. */
 void *mem_aligned(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
