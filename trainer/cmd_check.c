@@ -227,6 +227,7 @@ static const char *take_key(char key[64], const char **message) {
     return key;
 }
 
+/* ERR_FULL: nothing is wrong with the config, but its data cannot be decoded on a full disk. */
 static int check_config(struct checker *checker, struct config *config, const struct cJSON *json,
                         config_complain_fn *complain, void *context) {
     if (config_parse(config, json, complain, context) != ERR_OK) {
@@ -241,7 +242,7 @@ static int check_config(struct checker *checker, struct config *config, const st
     const char *message = err.msg;
     path = strcmp(path, "dataset") == 0 ? take_key(key, &message) : path;
     complain(context, &(struct config_complaint){path, message, value_at(json, path)});
-    return ERR_RANGE;
+    return err.code == ERR_FULL ? ERR_FULL : ERR_RANGE;
 }
 
 /* ---- for programs: a line for a line ---- */
@@ -272,6 +273,9 @@ static struct cJSON *answer(struct checker *checker, const char *text, size_t le
         json_delete(errors);
     } else {
         json_set(answer, "errors", errors);
+    }
+    if (rc == ERR_FULL) {
+        json_set(answer, "reason", json_new_string("disk full"));
     }
     config_release(&config);
     json_free(json);
@@ -325,7 +329,7 @@ static int check_file(struct checker *checker, const char *path) {
     diag_release(&diag);
     config_release(&config);
     json_free(json);
-    return rc == ERR_OK ? STATUS_DONE : STATUS_MISUSE;
+    return rc == ERR_OK ? STATUS_DONE : rc == ERR_FULL ? STATUS_STORAGE : STATUS_MISUSE;
 }
 
 int cmd_check(int argc, char **argv) {

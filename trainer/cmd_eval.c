@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "trainer/checkpoint_folder.h"
 #include "trainer/commands.h"
@@ -61,6 +62,7 @@ struct outcome {
     int count;
     bool has_stored; // not in the middle of an epoch
     bool equal;
+    enum command_numerics numerics;
 };
 
 /* Of the parts of a set. */
@@ -133,7 +135,8 @@ static int compare(const struct checkpoint_state *state, const struct parts_stat
     bool has_stored = state->at.step == 0 && history.count > 0 && history.count == state->at.epoch;
     const struct record none = {0},
                         *last = has_stored ? &history.records[history.count - 1] : &none;
-    *outcome = (struct outcome){.at = state->at, .has_stored = has_stored, .equal = has_stored};
+    outcome->at = state->at;
+    outcome->has_stored = outcome->equal = has_stored;
     add_metric(outcome, "val_loss", stats_loss(&stats->val), last->val_loss);
     add_metric(outcome, "val_accuracy", stats_accuracy(&stats->val), last->val_accuracy);
     if (stats->test.samples > 0) {
@@ -142,6 +145,20 @@ static int compare(const struct checkpoint_state *state, const struct parts_stat
     }
     history_release(&history);
     return ERR_OK;
+}
+
+static enum command_numerics compute_as_trained(const struct arguments *arguments, const char *path,
+                                                const char *cache_dir, const char *trial) {
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL ? mem_strdup(".") : mem_printf("%.*s", (int)(slash - path) + 1, path);
+    const char *const text[] = {
+        "besom-trainer", "eval", "--cache-dir", cache_dir, "--", path, NULL};
+    const char *const json[] = {"besom-trainer", "eval", "--cache-dir", cache_dir,
+                                "--json",        "--",   path,          NULL};
+    enum command_numerics numerics =
+        command_compute_as_begun(dir, trial, "is evaluated", arguments->json ? json : text);
+    free(dir);
+    return numerics;
 }
 
 static int evaluate_file(const struct arguments *arguments, struct outcome *outcome,
@@ -156,6 +173,8 @@ static int evaluate_file(const struct arguments *arguments, struct outcome *outc
     rc = rc == ERR_OK ? checkpoint_open(&checkpoint, path, err) : rc;
     if (rc == ERR_OK) {
         const struct checkpoint_state *state = checkpoint_state(checkpoint);
+        command_choose_kernels(cache);
+        outcome->numerics = compute_as_trained(arguments, path, cache, state->identity);
         rc = read_config(&config, state->config, err);
         rc = rc == ERR_OK ? open_data(&set, &config, cache, state->dataset, err) : rc;
         rc = rc == ERR_OK ? compute(checkpoint, &config, &set, &stats, err) : rc;
@@ -223,6 +242,18 @@ static void print_text(const struct outcome *outcome) {
     }
 }
 
+/* Why it may be so, where command_compute_as_begun() had nothing to tell. */
+static void explain_difference(void) {
+    struct buf text = {0};
+    buf_puts(&text, "besom-trainer: this is computed with ");
+    numerics_describe(&text);
+    buf_puts(&text,
+             "; what it was trained with, which the last bits depend on, is not known: there is no "
+             "origin.json of the training beside the checkpoint");
+    (void)fprintf(stderr, "%s\n", buf_text(&text)); // a note
+    buf_release(&text);
+}
+
 int cmd_eval(int argc, char **argv) {
     const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
     struct arguments arguments = {0};
@@ -239,5 +270,11 @@ int cmd_eval(int argc, char **argv) {
     } else {
         print_text(&outcome);
     }
-    return command_finish(outcome.has_stored && !outcome.equal ? STATUS_FAILED : STATUS_DONE);
+    if (!outcome.has_stored || outcome.equal) {
+        return command_finish(STATUS_DONE);
+    }
+    if (outcome.numerics == COMMAND_NUMERICS_UNKNOWN) {
+        explain_difference();
+    }
+    return command_finish(STATUS_FAILED);
 }

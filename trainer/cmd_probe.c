@@ -279,6 +279,7 @@ int cmd_probe(int argc, char **argv) {
     (void)setlocale(LC_CTYPE, ""); // for block characters; without it there are plain ones
     numerics_pin();
     char *cache = command_cache_dir(arguments.cache_dir);
+    command_choose_kernels(cache);
     struct buf out = {0};
     int status = STATUS_DONE,
         count = arguments.path_count > 0 ? arguments.path_count : EXPERIMENT_COUNT;

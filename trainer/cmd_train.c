@@ -1,22 +1,16 @@
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/wire.h"
 #include "trainer/commands.h"
 #include "trainer/config.h"
-#include "trainer/numerics.h"
-#include "trainer/origin.h"
 #include "trainer/train.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 enum { OPTION_CHECKPOINT_DIR = 256, OPTION_CACHE_DIR };
 
@@ -104,87 +98,29 @@ static void catch_signals(void) {
     (void)sigprocmask(SIG_UNBLOCK, &held, NULL); // what came while the program was executed again
 }
 
-/* ---- computing as the training began ---- */
-
-/* Holds our process id when the program was executed again for its numerics. */
-static const char AGAIN[] = "BESOM_TRAINER_AGAIN";
-
-static bool is_executed_again(void) {
-    const char *value = getenv(AGAIN);
-    bool again = value != NULL && strtol(value, NULL, 10) == (long)getpid();
-    (void)unsetenv(AGAIN); // whoever else left it there did not mean us
-    if (again) {
-        (void)prctl(PR_SET_NAME, "besom-trainer"); // else ps would say "exe"
-    }
-    return again;
-}
-
-/* Returns only when it fails.  A request to stop that comes meanwhile is met by the new program. */
-static void execute_again(const char *path, const char *checkpoint_dir, const char *cache_dir) {
-    char *argv[] = {mem_strdup("besom-trainer"),
-                    mem_strdup("train"),
-                    mem_printf("--checkpoint-dir=%s", checkpoint_dir),
-                    mem_printf("--cache-dir=%s", cache_dir),
-                    mem_strdup("--"),
-                    mem_strdup(path),
-                    NULL};
-    char pid[16];
-    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-    (void)setenv(AGAIN, pid, 1); // out of memory: it would fail likewise there
-    sigset_t held, before;
-    asked_to_stop(&held);
-    (void)sigprocmask(SIG_BLOCK, &held, &before);
-    if (stop_wanted) {
-        (void)raise(SIGTERM); // stays pending
-    }
-    (void)execv("/proc/self/exe", argv); // this very program, also when its file was replaced
-    (void)fprintf(stderr, "besom-trainer: execute it again: %s\n", strerror(errno)); // a note
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    (void)unsetenv(AGAIN);
-    for (int i = 0; argv[i] != NULL; i++) {
-        free(argv[i]);
-    }
-}
-
-/* Says what the training began with, and what it goes on with. */
-static void tell_numerics(const struct origin *origin, const char *how, const char *obstacles) {
-    struct buf text = {0};
-    buf_puts(&text, "besom-trainer: this training began with ");
-    numerics_print(&text, &origin->numerics);
-    buf_printf(&text, " %s", how);
-    if (*obstacles != '\0') {
-        buf_puts(&text, " ");
-        numerics_describe(&text);
-        buf_printf(&text, ", so its bits may differ: %s", obstacles);
-    }
-    (void)fprintf(stderr, "%s\n", buf_text(&text)); // a note
-    buf_release(&text);
-}
-
 /* So that an interrupted training ends with the bits of one that was not: what the processor and the
  * environment would have chosen now gives way to what was chosen at its beginning. */
 static void compute_as_begun(const struct config *config, const char *path,
                              const char *checkpoint_dir, const char *cache_dir) {
-    struct origin origin;
-    struct err err;
-    bool again = is_executed_again();
-    if (origin_load(&origin, checkpoint_dir, &err) != ERR_OK ||
-        strcmp(origin.trial, config->key) != 0) {
-        return; // it begins now; what is wrong with the file train_run() tells
+    const char *const words[] = {"besom-trainer",
+                                 "train",
+                                 "--checkpoint-dir",
+                                 checkpoint_dir,
+                                 "--cache-dir",
+                                 cache_dir,
+                                 "--",
+                                 path,
+                                 NULL};
+    // A request to stop that comes meanwhile is met by the program that is executed again.
+    sigset_t held, before;
+    asked_to_stop(&held);
+    (void)sigprocmask(SIG_BLOCK, &held, &before); // cannot fail with valid arguments
+    if (stop_wanted) {
+        (void)raise(SIGTERM); // stays pending
     }
-    struct buf obstacles = {0};
-    enum numerics_adopted adopted = numerics_adopt(&origin.numerics, again, &obstacles);
-    if (adopted == NUMERICS_AGAIN) {
-        execute_again(path, checkpoint_dir, cache_dir);
-        buf_puts(&obstacles, "it could not be executed again");
-        adopted = NUMERICS_OTHER;
-    }
-    if (adopted == NUMERICS_OTHER) {
-        tell_numerics(&origin, "and goes on with", buf_text(&obstacles));
-    } else if (adopted == NUMERICS_PINNED || again) {
-        tell_numerics(&origin, "and goes on with it, other than this machine would choose now", "");
-    }
-    buf_release(&obstacles);
+    // It begins now where nothing is known; what is wrong with the file train_run() tells.
+    (void)command_compute_as_begun(checkpoint_dir, config->key, "goes on", words);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* A folder for each config, so that no two trials ever meet in one. */
@@ -218,6 +154,7 @@ static int run(const struct config *config, const char *path, const char *checkp
     if (fs_mkdirs(checkpoint_dir, &err) != ERR_OK) {
         return command_fail(&err);
     }
+    command_choose_kernels(cache_dir);
     compute_as_begun(config, path, checkpoint_dir, cache_dir);
     if (train_run(config, &train, &result, &err) != ERR_OK) {
         name_config(&err, path);

@@ -4,9 +4,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "trainer/choice.h"
 #include "trainer/config.h"
+#include "trainer/kernels/kernels.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,19 +58,48 @@ const char command_cache_dir_help[] =
     "Where decoded data sets are kept (default: $BESOM_CACHE_DIR, $XDG_CACHE_HOME/besom or "
     "~/.cache/besom)";
 
+/* NULL for a user without a home. */
+static char *user_cache_dir(void) {
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (xdg != NULL && *xdg == '/') { // a relative one is to be ignored, says its specification
+        return mem_printf("%s/besom", xdg);
+    }
+    return home != NULL && *home != '\0' ? mem_printf("%s/.cache/besom", home) : NULL;
+}
+
 char *command_cache_dir(const char *given) {
-    const char *besom = getenv("BESOM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
+    const char *besom = getenv("BESOM_CACHE_DIR");
     if (given != NULL) {
         return mem_strdup(given);
     }
     if (besom != NULL && *besom != '\0') {
         return mem_strdup(besom);
     }
-    if (xdg != NULL && *xdg == '/') { // a relative one is to be ignored, says its specification
-        return mem_printf("%s/besom", xdg);
-    }
-    return mem_printf("%s/.cache/besom", home != NULL && *home != '\0' ? home : ".");
+    char *user = user_cache_dir();
+    return user != NULL ? user : mem_strdup("./.cache/besom");
+}
+
+/* `settle`: choice_settle(), else choice_look(). */
+static void choose_kernels(struct choice *choice, const char *cache_dir, bool settle) {
+    char *user = user_cache_dir();
+    const char *const dirs[] = {cache_dir, user};
+    (settle ? choice_settle : choice_look)(choice, argp_program_version, dirs,
+                                           user != NULL ? 2 : 1);
+    kernels_prefer(choice->set);
+    free(user);
+}
+
+void command_choose_kernels(const char *cache_dir) {
+    struct choice choice;
+    choose_kernels(&choice, cache_dir, true);
+}
+
+void command_describe_kernels(struct buf *out) {
+    struct choice choice;
+    char *cache_dir = command_cache_dir(NULL);
+    choose_kernels(&choice, cache_dir, false);
+    choice_describe(out, &choice);
+    free(cache_dir);
 }
 
 void command_complain(void *context, const struct config_complaint *complaint) {

@@ -8,6 +8,7 @@
 #include <argp.h>
 #include <stdio.h>
 
+struct buf;
 struct config;
 struct config_complaint;
 struct diag;
@@ -48,6 +49,13 @@ extern const char command_cache_dir_help[];
  * the caller. */
 char *command_cache_dir(const char *given);
 
+/* Settles with which kernels this process computes, see trainer/choice.h.  Before the first result, and before
+ * command_compute_as_begun(), which may say otherwise. */
+void command_choose_kernels(const char *cache_dir);
+
+/* The same by what is known already, and how that came about, in a line without a newline. */
+void command_describe_kernels(struct buf *out);
+
 /* A config_complain_fn; `context` is a struct complaint_list. */
 struct complaint_list {
     struct diag *diag;
@@ -58,6 +66,17 @@ void command_complain(void *context, const struct config_complaint *complaint);
 /* Reads a config file (comments are allowed).  Prints what is wrong with it on stderr and returns
  * STATUS_MISUSE, or another status of a failure; `config` is for config_release() in any case. */
 int command_load_config(struct config *config, const char *path);
+
+/* Makes this process compute as the training of `trial` began, by the origin.json of its folder `dir`, as far
+ * as it can; executes the program again, with `words`, where that takes a new process.  Says on stderr when
+ * this is not what the machine would choose now: the training `goes` ("goes on") with it. */
+enum command_numerics {
+    COMMAND_NUMERICS_BEGUN,   // as it began
+    COMMAND_NUMERICS_OTHER,   // that cannot be had
+    COMMAND_NUMERICS_UNKNOWN, // no file says how it began
+};
+enum command_numerics command_compute_as_begun(const char *dir, const char *trial, const char *goes,
+                                               const char *const words[]);
 
 /* Flushes stdout at the end of a command; `status`, or STATUS_STORAGE when something got lost. */
 int command_finish(int status);

@@ -14,10 +14,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, LOCK_WAIT_MS = 120000 };
-enum part { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, PARTS };
+enum { ALIGN = 64, LOCK_WAIT_MS = 120000, PIECE = 1 << 20 };
+enum part {
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    TEST_IMAGES,
+    TEST_LABELS,
+    PARTS,
+    CHECKS = PARTS,
+    ALL_PARTS
+};
 
-/* The cache file: this header, then at 64-byte boundaries the four parts in their order. */
+/* The cache file: this header, then at 64-byte boundaries the four parts in their order, and a fifth one: the
+ * hashes of their pieces of 1 MiB, part by part.  So a trial that takes the first images of many looks at
+ * the pieces that those lie in, and not at all. */
 struct header {
     char magic[16];
     uint32_t endian; // 0x01020304 as this machine writes it
@@ -28,11 +38,11 @@ struct header {
     uint32_t source_count, reserved;
     struct file_stamp source[DATA_FILE_MAX];
     char variant[HASH_HEX_LEN]; // hash of which set of the folder it is
-    uint64_t offset[PARTS], len[PARTS];
+    uint64_t offset[ALL_PARTS], len[ALL_PARTS];
     char content[HASH_HEX_LEN]; // of shape, images and labels
     char check[HASH_HEX_LEN];   // of this header with zeros here
 };
-static const char MAGIC[16] = "besom-images 4\n";
+static const char MAGIC[16] = "besom-images 5\n";
 
 static uint64_t aligned(uint64_t offset) {
     return (offset + ALIGN - 1) / ALIGN * ALIGN;
@@ -97,8 +107,70 @@ void data_content_hash(char out[HASH_HEX_LEN + 1], const struct data_raw *raw) {
     hash_content(out, &h, parts);
 }
 
+/* ---- pieces ---- */
+
+struct piece_check {
+    char hex[HASH_HEX_LEN];
+};
+
+static size_t piece_count(uint64_t len) {
+    return (len + PIECE - 1) / PIECE;
+}
+
+static void hash_piece(struct piece_check *out, const void *part, uint64_t len, size_t i) {
+    char hex[HASH_HEX_LEN + 1];
+    const uint64_t left = len - i * PIECE;
+    hash_hex(hex, (const uint8_t *)part + i * PIECE, left < PIECE ? left : PIECE);
+    memcpy(out->hex, hex, HASH_HEX_LEN);
+}
+
+/* Of all parts; on the heap. */
+static struct piece_check *hash_pieces(const struct header *h, const void *const parts[PARTS],
+                                       size_t *count) {
+    struct piece_check *checks = NULL;
+    *count = 0;
+    for (int p = 0; p < PARTS; p++) {
+        size_t pieces = piece_count(h->len[p]);
+        checks = mem_resize(checks, *count + pieces, sizeof *checks);
+        for (size_t i = 0; i < pieces; i++) {
+            hash_piece(&checks[(*count)++], parts[p], h->len[p], i);
+        }
+    }
+    return checks;
+}
+
+/* How many bytes from its beginning on a trial of this source may read of a part. */
+static uint64_t bytes_used(const struct header *h, const struct dataset_spec *spec,
+                           enum part part) {
+    const bool is_train = part == TRAIN_IMAGES;
+    const uint64_t there = is_train ? h->train : h->test,
+                   wanted = (uint64_t)(is_train ? spec->train : spec->test);
+    bool is_first = (is_train || part == TEST_IMAGES) && wanted > 0 && wanted < there &&
+                    !spec->balanced && !(is_train && spec->validation > 0);
+    return is_first ? h->len[part] / there * wanted : h->len[part];
+}
+
+/* Whether the pieces that the spec has a trial read are as they were written. */
+static bool are_pieces_valid(const uint8_t *map, const struct header *h,
+                             const struct dataset_spec *spec) {
+    const struct piece_check *checks = (const void *)(map + h->offset[CHECKS]);
+    for (int p = 0; p < PARTS; p++) {
+        size_t used = piece_count(bytes_used(h, spec, (enum part)p));
+        for (size_t i = 0; i < used; i++) {
+            struct piece_check check;
+            hash_piece(&check, map + h->offset[p], h->len[p], i);
+            if (memcmp(&check, &checks[i], sizeof check) != 0) {
+                return false;
+            }
+        }
+        checks += piece_count(h->len[p]);
+    }
+    return true;
+}
+
 /* ---- making ---- */
 
+/* All but the checks of the pieces and of itself. */
 static struct header make_header(const struct data_source *s, const struct data_raw *raw,
                                  const void *parts[PARTS]) {
     struct header h = describe(raw, parts);
@@ -108,15 +180,19 @@ static struct header make_header(const struct data_source *s, const struct data_
     h.source_count = (uint32_t)s->count;
     memcpy(h.source, s->stamp, sizeof h.source);
     hash_variant(h.variant, s);
-    uint64_t offset = sizeof h;
-    for (int i = 0; i < PARTS; i++) {
-        h.offset[i] = aligned(offset);
-        offset = h.offset[i] + h.len[i];
-    }
     hash_content(content, &h, parts);
     memcpy(h.content, content, sizeof h.content);
-    hash_header(h.check, &h);
     return h;
+}
+
+static void finish_header(struct header *h, size_t checks) {
+    h->len[CHECKS] = checks * sizeof(struct piece_check);
+    uint64_t offset = sizeof *h;
+    for (int i = 0; i < ALL_PARTS; i++) {
+        h->offset[i] = aligned(offset);
+        offset = h->offset[i] + h->len[i];
+    }
+    hash_header(h->check, h);
 }
 
 static int make_cache(const struct data_source *s, const char *dir, const char *name,
@@ -125,16 +201,21 @@ static int make_cache(const struct data_source *s, const char *dir, const char *
     struct data_raw raw = {0};
     int rc = s->decode(&raw, s, err);
     if (rc == ERR_OK) {
-        const void *data[PARTS];
+        const void *data[ALL_PARTS];
         struct header h = make_header(s, &raw, data);
-        struct fs_part parts[1 + 2 * PARTS] = {{&h, sizeof h}};
+        size_t count;
+        struct piece_check *checks = hash_pieces(&h, data, &count);
+        data[CHECKS] = checks;
+        finish_header(&h, count);
+        struct fs_part parts[1 + 2 * ALL_PARTS] = {{&h, sizeof h}};
         uint64_t at = sizeof h;
-        for (int i = 0; i < PARTS; i++) {
+        for (int i = 0; i < ALL_PARTS; i++) {
             parts[1 + 2 * i] = (struct fs_part){zeros, h.offset[i] - at};
             parts[2 + 2 * i] = (struct fs_part){data[i], h.len[i]};
             at = h.offset[i] + h.len[i];
         }
-        rc = fs_write_atomic(dir, name, parts, 1 + 2 * PARTS, err);
+        rc = fs_write_atomic(dir, name, parts, 1 + 2 * ALL_PARTS, err);
+        free(checks);
     }
     data_raw_release(&raw);
     return rc;
@@ -142,7 +223,7 @@ static int make_cache(const struct data_source *s, const char *dir, const char *
 
 /* ---- using ---- */
 
-/* true when the mapped bytes are a cache file of these sources, whole and unchanged */
+/* true when the mapped bytes are a cache file of these sources, whole, and unchanged where it is to be read */
 static bool is_valid(const uint8_t *map, size_t len, const struct data_source *s) {
     struct header h;
     if (len < sizeof h) {
@@ -158,15 +239,16 @@ static bool is_valid(const uint8_t *map, size_t len, const struct data_source *s
         memcmp(h.variant, variant, sizeof h.variant) != 0) {
         return false;
     }
-    const void *parts[PARTS];
-    for (int i = 0; i < PARTS; i++) { // the header is as it was written: its sums do not overflow
+    uint64_t pieces = 0;
+    for (int i = 0; i < ALL_PARTS;
+         i++) { // the header is as it was written: its sums do not overflow
         if (h.offset[i] > len || h.len[i] > len - h.offset[i]) {
             return false; // the file was cut
         }
-        parts[i] = map + h.offset[i];
+        pieces += i < PARTS ? piece_count(h.len[i]) : 0;
     }
-    hash_content(check, &h, parts);
-    return memcmp(check, h.content, sizeof h.content) == 0;
+    return h.len[CHECKS] == pieces * sizeof(struct piece_check) &&
+           are_pieces_valid(map, &h, s->spec);
 }
 
 static void fill(struct dataset *set, void *map, size_t len) {

@@ -48,6 +48,8 @@ struct layer {
     float *y;       // (out, N) in the net's block; NULL when ops->passes
     void *state;    // ops->state_len bytes in the net's block
     bool needs_dx;  // some layer before this one has parameters
+    bool put_off;   // an activation that the maxpool behind it does, unless pass->whole
+    const struct activation_spec *late; // of such a maxpool; borrowed from the layer before
 };
 
 /* One forward or forward-and-backward pass. */
@@ -56,6 +58,8 @@ struct pass {
     int n, N; // batch, and rounded up to lanes
     bool train;
     bool by_batch; // batch normalization takes the statistics of this batch, not the running ones
+    bool whole;    // every layer's y is to be what the layer says, however little it is needed
+    bool learns;   // a backward pass follows
     uint64_t seed; // train: of the random streams
     uint32_t epoch, step;
     float *scratch;
@@ -105,6 +109,10 @@ extern const struct layer_ops layer_elementwise_ops; // all but prelu and maxout
 extern const struct layer_ops layer_prelu_ops;
 extern const struct layer_ops layer_maxout_ops;
 extern const struct layer_ops layer_dropout_ops;
+
+/* Whether the largest of some values after the activation is the activation of the largest, and its derivative is
+ * told by what comes out: then a maximum may be taken first, and the activation has less to do. */
+bool layer_may_follow_maximum(const struct layer *layer);
 
 /* C*H*W, the values of a sample. */
 static inline size_t shape_len(struct shape shape) {

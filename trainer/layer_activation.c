@@ -2,7 +2,9 @@
  *
  * Most are elementwise without parameters; some of their derivatives need the input, some the output.
  * PReLU learns a slope a channel and needs its input.  Maxout takes k*c channels to c and needs to
- * know which piece won. */
+ * know which piece won.
+ *
+ * Before a maxpool a rising activation is put off: of the values of a window only the largest is worth it. */
 #include "base/err.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/layer.h"
@@ -19,8 +21,32 @@ static int same_shape(const struct layer_spec *spec, struct shape in, struct sha
     return ERR_OK;
 }
 
+bool layer_may_follow_maximum(const struct layer *layer) {
+    const struct activation_spec *spec = &layer->spec.activation;
+    if (layer->spec.kind != LAYER_ACTIVATION) {
+        return false;
+    }
+    switch (spec->kind) {
+    case ACTIVATION_SIGMOID:
+    case ACTIVATION_TANH:
+    case ACTIVATION_RELU:
+    case ACTIVATION_RELU6:
+    case ACTIVATION_SELU:
+        return true;
+    case ACTIVATION_LEAKY_RELU:
+        return spec->negative_slope >= 0;
+    case ACTIVATION_ELU:
+        return spec->alpha >= 0;
+    default:
+        return false;
+    }
+}
+
 static const float *elementwise_forward(struct layer *layer, const float *x,
                                         const struct pass *pass) {
+    if (layer->put_off && !pass->whole) {
+        return x;
+    }
     layer->x = x;
     pass->kernels->activation_forward(layer->y, x, shape_len(layer->out) * (size_t)pass->N,
                                       &layer->spec.activation);
@@ -29,10 +55,14 @@ static const float *elementwise_forward(struct layer *layer, const float *x,
 
 static float *elementwise_backward(struct layer *layer, float *dy, float *dx,
                                    const struct pass *pass) {
-    pass->kernels->activation_backward(dx, dy, layer->x, layer->y,
+    (void)dx; // in place: half the memory to go through
+    if (layer->put_off && !pass->whole) {
+        return dy;
+    }
+    pass->kernels->activation_backward(dy, dy, layer->x, layer->y,
                                        shape_len(layer->out) * (size_t)pass->N,
                                        &layer->spec.activation);
-    return dx;
+    return dy;
 }
 
 const struct layer_ops layer_elementwise_ops = {
@@ -71,10 +101,11 @@ static const float *prelu_forward(struct layer *layer, const float *x, const str
 }
 
 static float *prelu_backward(struct layer *layer, float *dy, float *dx, const struct pass *pass) {
-    pass->kernels->prelu_backward(dx, layer->tensors[0]->grad, dy, layer->x,
+    (void)dx; // in place
+    pass->kernels->prelu_backward(dy, layer->tensors[0]->grad, dy, layer->x,
                                   layer->tensors[0]->value, layer->in.C,
                                   channel_len(layer->in, pass->N));
-    return dx;
+    return dy;
 }
 
 const struct layer_ops layer_prelu_ops = {

@@ -56,58 +56,61 @@ static size_t batch_norm_state(const struct layer *layer, int N) {
     return 2 * (size_t)layer->in.C * sizeof(double);
 }
 
-static struct norm_shape geometry(const struct layer *layer, const struct pass *pass) {
-    return (struct norm_shape){.C = layer->in.C,
+static struct norm_shape geometry(const struct layer *layer, const struct pass *pass,
+                                  int channels) {
+    return (struct norm_shape){.C = channels,
                                .pixels = (size_t)layer->in.H * (size_t)layer->in.W,
                                .N = pass->N,
                                .n = pass->n};
 }
 
-/* Moves the running statistics towards those of a batch with m values a channel. */
-static void update_running(const struct layer *layer, const double *mean, const double *var,
-                           double m) {
-    float *running_mean = layer->tensors[RUNNING_MEAN]->value;
-    float *running_var = layer->tensors[RUNNING_VAR]->value;
+/* Moves the running statistics of a channel towards those of a batch with m values of it. */
+static void update_running(const struct layer *layer, int c, double mean, double var, double m) {
+    float *running_mean = layer->tensors[RUNNING_MEAN]->value + c;
+    float *running_var = layer->tensors[RUNNING_VAR]->value + c;
     const double momentum = layer->spec.momentum;
-    for (int c = 0; c < layer->in.C && m > 1.0; c++) {
-        const double unbiased = var[c] * (m / (m - 1.0));
-        running_mean[c] = (float)((1.0 - momentum) * (double)running_mean[c] + momentum * mean[c]);
-        running_var[c] = (float)((1.0 - momentum) * (double)running_var[c] + momentum * unbiased);
+    if (m > 1.0) {
+        const double unbiased = var * (m / (m - 1.0));
+        *running_mean = (float)((1.0 - momentum) * (double)*running_mean + momentum * mean);
+        *running_var = (float)((1.0 - momentum) * (double)*running_var + momentum * unbiased);
     }
 }
 
+/* Channel by channel, so that each is in a cache when it is read again. */
 static const float *batch_norm_forward(struct layer *layer, const float *x,
                                        const struct pass *pass) {
-    const struct norm_shape shape = geometry(layer, pass);
-    double *mean = layer->state, *invstd = mean + shape.C;
+    const struct norm_shape channel = geometry(layer, pass, 1);
+    const size_t len = channel.pixels * (size_t)channel.N;
+    double *mean = layer->state, *invstd = mean + layer->in.C;
     layer->x = x;
-    if (pass->by_batch) { // invstd is the variance until it is turned over
-        pass->kernels->batch_norm_moments(mean, invstd, x, &shape);
-    }
-    if (pass->train) {
-        update_running(layer, mean, invstd, (double)shape.pixels * shape.n);
-    }
-    for (int c = 0; c < shape.C; c++) {
-        if (!pass->by_batch) {
-            mean[c] = (double)layer->tensors[RUNNING_MEAN]->value[c];
-            invstd[c] = (double)layer->tensors[RUNNING_VAR]->value[c];
+    for (int c = 0; c < layer->in.C; c++) {
+        const size_t at = (size_t)c * len;
+        double var = (double)layer->tensors[RUNNING_VAR]->value[c];
+        mean[c] = (double)layer->tensors[RUNNING_MEAN]->value[c];
+        if (pass->by_batch) {
+            pass->kernels->batch_norm_moments(&mean[c], &var, x + at, &channel);
         }
-        invstd[c] = 1.0 / sqrt(invstd[c] + layer->spec.eps);
+        if (pass->train) {
+            update_running(layer, c, mean[c], var, (double)channel.pixels * channel.n);
+        }
+        invstd[c] = 1.0 / sqrt(var + layer->spec.eps);
+        pass->kernels->batch_norm_forward(layer->y + at, x + at, &mean[c], &invstd[c],
+                                          &layer->tensors[WEIGHT]->value[c],
+                                          &layer->tensors[BIAS]->value[c], &channel);
     }
-    pass->kernels->batch_norm_forward(layer->y, x, mean, invstd, layer->tensors[WEIGHT]->value,
-                                      layer->tensors[BIAS]->value, &shape);
     return layer->y;
 }
 
 static float *batch_norm_backward(struct layer *layer, float *dy, float *dx,
                                   const struct pass *pass) {
     assert(pass->by_batch); // with the running ones the gradient would be another
-    const struct norm_shape shape = geometry(layer, pass);
+    const struct norm_shape shape = geometry(layer, pass, layer->in.C);
     const double *mean = layer->state, *invstd = mean + shape.C;
-    pass->kernels->batch_norm_backward(layer->needs_dx ? dx : NULL, layer->tensors[WEIGHT]->grad,
+    (void)dx; // in place
+    pass->kernels->batch_norm_backward(layer->needs_dx ? dy : NULL, layer->tensors[WEIGHT]->grad,
                                        layer->tensors[BIAS]->grad, dy, layer->x, mean, invstd,
                                        layer->tensors[WEIGHT]->value, &shape);
-    return dx;
+    return dy;
 }
 
 const struct layer_ops layer_batch_norm_ops = {

@@ -1,4 +1,8 @@
-/* trainer/layer_pool.c - maximum and mean over square windows, without padding; mean over all. */
+/* trainer/layer_pool.c - maximum and mean over square windows, without padding; mean over all.
+ *
+ * max(f(a), f(b)) = f(max(a, b)) for an activation f that rises: the maximum is taken first, and f, and its
+ * derivative, of a quarter of the values.  The same numbers go on, and the gradient to the same pixels, but where f
+ * rounds two values to one: then the larger has it, not the first. */
 #include "base/err.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/layer.h"
@@ -42,18 +46,30 @@ static struct pool_shape geometry(const struct layer *layer, int N) {
     };
 }
 
-static size_t maxpool_state(const struct layer *layer, int N) {
+static size_t y_len(const struct layer *layer, int N) {
     return shape_len(layer->out) * (size_t)N;
+}
+
+/* A byte for each value of y. */
+static size_t maxpool_state(const struct layer *layer, int N) {
+    return y_len(layer, N);
 }
 
 static const float *maxpool_forward(struct layer *layer, const float *x, const struct pass *pass) {
     struct pool_shape shape = geometry(layer, pass->N);
-    pass->kernels->maxpool_forward(layer->y, layer->state, x, &shape);
+    pass->kernels->maxpool_forward(layer->y, pass->learns ? layer->state : NULL, x, &shape);
+    if (layer->late != NULL && !pass->whole) {
+        pass->kernels->activation_forward(layer->y, layer->y, y_len(layer, pass->N), layer->late);
+    }
     return layer->y;
 }
 
 static float *maxpool_backward(struct layer *layer, float *dy, float *dx, const struct pass *pass) {
     struct pool_shape shape = geometry(layer, pass->N);
+    if (layer->late != NULL && !pass->whole) {
+        pass->kernels->activation_backward(dy, dy, NULL, layer->y, y_len(layer, pass->N),
+                                           layer->late);
+    }
     pass->kernels->maxpool_backward(dx, dy, layer->state, &shape);
     return dx;
 }

@@ -68,10 +68,13 @@ static int misuse(const char *word) {
 
 /* And what its results hang on besides the configs. */
 static int version(void) {
-    struct buf numerics = {0};
+    struct buf kernels = {0}, numerics = {0};
     numerics_pin();
+    command_describe_kernels(&kernels);
     numerics_describe(&numerics);
-    (void)printf("%s\n%s\n", argp_program_version, buf_text(&numerics)); // command_finish() tells
+    (void)printf("%s\n%s\n%s\n", argp_program_version, buf_text(&numerics),
+                 buf_text(&kernels)); // command_finish() tells
+    buf_release(&kernels);
     buf_release(&numerics);
     return command_finish(STATUS_DONE);
 }

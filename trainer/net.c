@@ -111,6 +111,17 @@ static void allocate(struct net *net, struct shape input, const struct net_size 
     place_activations(net, input, size->gradient, net_lanes(net->batch_max));
 }
 
+/* Lets every maximum go before the activation that it follows, where it makes no difference. */
+static void put_activations_off(struct net *net) {
+    for (int i = 0; i + 1 < net->layer_count; i++) {
+        struct layer *layer = &net->layers[i], *next = layer + 1;
+        if (next->spec.kind == LAYER_MAXPOOL && layer_may_follow_maximum(layer)) {
+            layer->put_off = true;
+            next->late = &layer->spec.activation;
+        }
+    }
+}
+
 int net_new(struct net **net, const struct layer_spec *layers, int count, struct shape input,
             int classes, const struct loss_spec *loss, int batch_max, struct err *err) {
     struct net_size size;
@@ -128,6 +139,7 @@ int net_new(struct net **net, const struct layer_spec *layers, int count, struct
     n->layers = mem_zalloc((size_t)count, sizeof *n->layers);
     memcpy(n->layers, made, (size_t)count * sizeof *made);
     allocate(n, input, &size);
+    put_activations_off(n);
     *net = n;
     return ERR_OK;
 }
@@ -253,6 +265,7 @@ void net_train(struct net *net, const struct net_targets *targets, int n, uint64
                               .n = n,
                               .N = net_lanes(n),
                               .train = true,
+                              .learns = true,
                               .by_batch = true,
                               .seed = seed,
                               .epoch = epoch,
@@ -269,6 +282,7 @@ void net_forward(struct net *net, int n) {
                               .n = n,
                               .N = net_lanes(n),
                               .by_batch = true,
+                              .whole = true,
                               .scratch = net->scratch};
     forward(net, &pass);
 }
@@ -306,6 +320,8 @@ void net_look(struct net *net, const struct net_targets *targets, int n, net_loo
                               .n = n,
                               .N = net_lanes(n),
                               .by_batch = true,
+                              .whole = true,
+                              .learns = true,
                               .scratch = net->scratch,
                               .look = look,
                               .look_context = context};

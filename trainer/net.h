@@ -1,7 +1,7 @@
 /* trainer/net.h - a feed-forward network: its memory, its forward and its backward pass.
  *
  * Activations are stored batch innermost, (C, H, W, N): every kernel is a loop over vectors of N, a
- * dense layer is one SGEMM, W (out, in) times X (in, N), and flatten does nothing.  N is the batch
+ * dense layer is one product, W (out, in) times X (in, N), and flatten does nothing.  N is the batch
  * rounded up to a multiple of NET_LANES; in the columns past the batch the gradient is 0, so what
  * they hold, as long as it is finite, never reaches a parameter or a sum.
  *
@@ -124,7 +124,7 @@ struct net_layer {
     struct shape out;
     bool hands_on;                   // in evaluation its output is its input: flatten, dropout
     const struct net_tensor *weight; // NULL: it has none
-    const float *y; // (C, H, W, lanes), its output of the last forward; NULL: no own
+    const float *y; // (C, H, W, lanes), its output of the last net_forward(); NULL: no own
 };
 int net_layer_count(const struct net *net);
 struct net_layer net_layer(const struct net *net, int index);

@@ -4,7 +4,9 @@
  *     openblas   the library that is installed                 nothing
  *     core       the library, from the processor, at load      OPENBLAS_CORETYPE, in a new process
  *     threads    1                                             OPENBLAS_NUM_THREADS, or a call
- *     kernels    ours, from the processor, at every call       BESOM_KERNELS
+ *     kernels    ours, at start (trainer/choice.h)             BESOM_KERNELS
+ *
+ * A version of the program may compute with the same parts and other bits: it is recorded beside them.
  *
  * A part that pins itself is pinned by its variable, so that nothing that runs later chooses anew. */
 #ifndef TRAINER_NUMERICS_H

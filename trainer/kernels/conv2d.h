@@ -24,4 +24,43 @@ static inline int int_max(int a, int b) {
     return a > b ? a : b;
 }
 
+/* ---- Winograd's method, see trainer/kernels/conv2d_winograd.c ---- */
+
+enum {
+    WINOGRAD_OUT = 4,                    // most pixels of an output tile along either axis: 4, or 2
+    WINOGRAD_IN = WINOGRAD_OUT + 2,      // pixels that they see
+    WINOGRAD_SAMPLES = CONV2D_LANES_MAX, // of the batch: a line
+    WINOGRAD_TILES = 4                   // most that are worked on at once
+};
+
+/* Products a tile of size*size outputs, for each pair of channels. */
+static inline int winograd_area(int size) {
+    return (size + 2) * (size + 2);
+}
+
+/* Columns, pairs of a tile and a sample, are worked on in chunks: what lies between the steps is to stay in
+ * the second cache, a quarter of a megabyte for 64 channels.  Of a tile a line of samples is taken, and of a
+ * chunk's tiles, which see some of the same pixels, one after the other. */
+static inline int winograd_tiles(int size) {
+    return size == 2 ? 4 : 2;
+}
+
+/* From one product of so many channels and columns to the next.  A line more than they fill: powers
+ * of two apart, all products of a pixel would share one set of the first cache. */
+static inline size_t winograd_plane(int channels, int columns) {
+    return (size_t)channels * (size_t)columns + CONV2D_LANES_MAX;
+}
+
+/* Floats of the transformed filters, a multiple of a vector. */
+static inline size_t winograd_filters_len(int size, int C, int K) {
+    const size_t len = (size_t)winograd_area(size) * (size_t)C * (size_t)K;
+    return (len + CONV2D_LANES_MAX - 1) / CONV2D_LANES_MAX * CONV2D_LANES_MAX;
+}
+
+/* Floats of the products of a chunk for so many channels. */
+static inline size_t winograd_chunk_len(int size, int channels) {
+    const int columns = winograd_tiles(size) * WINOGRAD_SAMPLES;
+    return (size_t)winograd_area(size) * winograd_plane(channels, columns);
+}
+
 #endif

@@ -18,13 +18,12 @@
  *
  * The order of every sum is (c, r, s), whatever the blocks. */
 #include "trainer/kernels/conv2d.h"
-#include "trainer/kernels/isa.h"
+#include "trainer/kernels/conv2d_methods.h"
 
 #include <stdbool.h>
 
 enum {
-    /* Output channels of a tile: 2 vectors each, with 2 more for x and at least one for a weight. */
-    BLOCK = REGISTERS == 32 ? 8 : 6,
+    BLOCK = KERNEL_BLOCK,
     TILE = 2,
 };
 _Static_assert((int)BLOCK <= (int)CONV2D_BLOCK_MAX, "a block fits the scratch");
@@ -116,20 +115,11 @@ typedef void span_fn(float *y, const float *x, const float *w, const float *b, c
             tile_sum(block, 1, y + i, x + i, w, b, t);                                             \
         }                                                                                          \
     }
-X(1)
-X(2)
-X(3)
-X(4)
-X(5)
-X(6)
-#if KERNEL_REGISTERS == 32
-X(7)
-X(8)
-static span_fn *const spans[BLOCK + 1] = {NULL,   span_1, span_2, span_3, span_4,
-                                          span_5, span_6, span_7, span_8};
-#else
-static span_fn *const spans[BLOCK + 1] = {NULL, span_1, span_2, span_3, span_4, span_5, span_6};
-#endif
+KERNEL_BLOCKS(X)
+#undef X
+
+#define X(block) [block] = span_##block,
+static span_fn *const spans[BLOCK + 1] = {KERNEL_BLOCKS(X)};
 #undef X
 
 /* w (K,C,R,S), or (C,K,R,S) for the gradient, to (C,R,S,k) for one block of K after the other */
@@ -204,7 +194,7 @@ static void convolve(float *y, const float *x, const float *w, const float *b, f
     }
 }
 
-void KERNEL(conv2d_forward)(float *y, const float *x, const float *w, const float *b,
+void KERNEL(direct_forward)(float *y, const float *x, const float *w, const float *b,
                             float *scratch, const struct conv2d_shape *shape) {
     const struct conv conv = {.N = shape->N,
                               .C = shape->C,
@@ -220,7 +210,7 @@ void KERNEL(conv2d_forward)(float *y, const float *x, const float *w, const floa
     convolve(y, x, w, b, scratch, &conv);
 }
 
-void KERNEL(conv2d_backward_data)(float *dx, const float *dy, const float *w, float *scratch,
+void KERNEL(direct_backward_data)(float *dx, const float *dy, const float *w, float *scratch,
                                   const struct conv2d_shape *shape) {
     const struct conv conv = {.N = shape->N,
                               .C = shape->K,

@@ -14,11 +14,11 @@
  *
  * The bands also shorten the chains of additions, which is what bounds the rounding error. */
 #include "trainer/kernels/conv2d.h"
-#include "trainer/kernels/isa.h"
+#include "trainer/kernels/conv2d_methods.h"
 
 enum {
     BLOCK_MAX = CONV2D_BLOCK_MAX,
-    TAPS_MAX = REGISTERS == 32 ? 5 : 3,
+    TAPS_MAX = 5,
     BAND_FLOATS = 6144, // of dy: half of a small first cache, the rest is for x
 };
 
@@ -50,7 +50,7 @@ KERNEL_INLINE void tile_sum(int block, int taps, float *sums, const float *dy, c
             for (ptrdiff_t i = 0; i < piece->len; i += LANES) {
                 vec pixel[TAPS_MAX];
                 for (int s = 0; s < taps; s++) {
-                    pixel[s] = vec_load(x_at + s * piece->x_tap + i);
+                    pixel[s] = vec_kept(vec_load(x_at + s * piece->x_tap + i));
                 }
                 for (int k = 0; k < block; k++) {
                     const vec grad = vec_kept(vec_load(dy_at + k * piece->dy_k + i));
@@ -88,14 +88,10 @@ typedef void tile_fn(float *sums, const float *dy, const float *x, const struct 
 X_8(1)
 X_8(2)
 X_8(3)
-#if KERNEL_REGISTERS == 32
 X_8(4)
 X_8(5)
 static tile_fn *const tiles[TAPS_MAX + 1][BLOCK_MAX + 1] = {{NULL},   ROW_8(1), ROW_8(2),
                                                             ROW_8(3), ROW_8(4), ROW_8(5)};
-#else
-static tile_fn *const tiles[TAPS_MAX + 1][BLOCK_MAX + 1] = {{NULL}, ROW_8(1), ROW_8(2), ROW_8(3)};
-#endif
 #undef X
 #undef X_8
 #undef ROW_8
@@ -130,6 +126,7 @@ struct band {
     const float *dy; // of the block's first channel
     const float *x;
     float *sums; // (C,R,S,block,LANES)
+    double bias[BLOCK_MAX];
     int block;
     int taps_most;              // of a group
     struct range taps;          // that lie inside x for these columns
@@ -177,6 +174,20 @@ static void band_sum(const struct band *band) {
     }
 }
 
+/* The gradient of the biases, while the piece is in the first cache. */
+static void band_bias(struct band *band) {
+    const struct conv2d_shape *s = band->shape;
+    const ptrdiff_t N = s->N, len = (band->columns.to - band->columns.from) * N;
+    for (int k = 0; k < band->block; k++) {
+        vec sum[4] = {{0}};
+        for (int row = band->rows.from; row < band->rows.to; row++) {
+            vec_add_up(
+                sum, band->dy + ((k * (ptrdiff_t)s->P + row) * s->Q + band->columns.from) * N, len);
+        }
+        band->bias[k] += (double)vec_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+}
+
 /* Walks a run of columns in bands that fit into the first cache: a border is narrow, so its bands are
  * tall. */
 static void run_sum(struct band *band, struct range run) {
@@ -191,6 +202,7 @@ static void run_sum(struct band *band, struct range run) {
             band->columns = (struct range){run.from + split_start(width, across, j),
                                            run.from + split_start(width, across, j + 1)};
             band_sum(band);
+            band_bias(band);
         }
     }
 }
@@ -217,7 +229,28 @@ static int block_most(int taps) {
     return int_min(BLOCK_MAX, (REGISTERS - 1 - taps) / taps);
 }
 
-void KERNEL(conv2d_backward_weight)(float *dw, float *db, const float *dy, const float *x,
+/* dw[k][crs] = the sum over the lanes of sums[crs][k], as many at once as there are lanes. */
+static void add_lanes(float *dw, const float *sums, size_t filter, int block) {
+    const size_t count = filter * (size_t)block;
+    size_t crs = 0;
+    int k = 0;
+    for (size_t j = 0; j < count; j += LANES) {
+        float done[LANES] __attribute__((aligned(64)));
+        vec rows[LANES];
+        const size_t left = count - j < LANES ? count - j : LANES;
+        for (size_t i = 0; i < LANES; i++) {
+            rows[i] = vec_load(sums + (j + (i < left ? i : 0)) * LANES);
+        }
+        vec_store(done, vec_sums(rows));
+        for (size_t i = 0; i < left; i++) {
+            dw[(size_t)k * filter + crs] = done[i];
+            k = k + 1 < block ? k + 1 : 0;
+            crs += k == 0;
+        }
+    }
+}
+
+void KERNEL(direct_backward_weight)(float *dw, float *db, const float *dy, const float *x,
                                     float *scratch, const struct conv2d_shape *shape) {
     const int groups = split_parts(shape->S, TAPS_MAX);
     const int taps_most = split_parts(shape->S, groups);
@@ -239,10 +272,9 @@ void KERNEL(conv2d_backward_weight)(float *dw, float *db, const float *dy, const
             vec_store(scratch + j * LANES, vec_all(0.0f));
         }
         block_sum(&band);
-        for (size_t j = 0; j < sums; j++) { // j counts (c,r,s,k)
-            const size_t k = (size_t)k0 + j % (size_t)block;
-            dw[k * filter + j / (size_t)block] = vec_sum(vec_load(scratch + j * LANES));
+        add_lanes(dw + (size_t)k0 * filter, scratch, filter, block);
+        for (int k = 0; k < block; k++) {
+            db[k0 + k] = (float)band.bias[k];
         }
     }
-    KERNEL(bias_grad)(db, dy, shape->K, image);
 }

@@ -56,7 +56,7 @@ static int is_named(const struct kernels *set, const char *name) {
     return strcmp(set->name, name) == 0 || (dash && strcmp(dash + 1, name) == 0);
 }
 
-const struct kernels *kernels_get(void) {
+const struct kernels *kernels_forced(void) {
     const struct kernels *sets[SETS_MAX];
     const int count = kernels_all(sets);
     const char *pinned = getenv("BESOM_KERNELS");
@@ -66,5 +66,25 @@ const struct kernels *kernels_get(void) {
             return sets[i];
         }
     }
+    return NULL;
+}
+
+static const struct kernels *preferred; // a matter of the whole process, as the environment is
+
+void kernels_prefer(const struct kernels *set) {
+    preferred = set;
+}
+
+const struct kernels *kernels_get(void) {
+    const struct kernels *sets[SETS_MAX];
+    const struct kernels *forced = kernels_forced();
+
+    if (forced != NULL) {
+        return forced;
+    }
+    if (preferred != NULL) {
+        return preferred;
+    }
+    (void)kernels_all(sets); // there is always one
     return sets[0];
 }

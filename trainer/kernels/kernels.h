@@ -1,7 +1,7 @@
 /* trainer/kernels/kernels.h - the inner loops, compiled once per instruction set.
  *
  * The sources of this folder are built for x86-64-v2, -v3 and -v4 (plain on other machines) with
- * -DKERNELS_ISA=<suffix>; kernels_get() names the best set that the processor runs.
+ * -DKERNELS_ISA=<suffix>; kernels_get() names the set to compute with, of those that the processor runs.
  *
  * Common to all kernels
  *   1. Tensors are float32, batch innermost; N is a multiple of 16; activations, their gradients and
@@ -11,7 +11,8 @@
  *   3. Outputs are overwritten, and share no memory with inputs unless it says so.
  *   4. The order of every sum is fixed: a call repeats to the bit.  Between sets the last bits differ
  *      (width of sums, fused multiply-add); BESOM_KERNELS=v2|v3|v4 pins one.
- *   5. A NaN that goes in comes out, as in PyTorch: also through relu, maximum and dropout.
+ *   5. A NaN that goes in comes out, as in PyTorch: also through relu, maximum and dropout.  Winograd's
+ *      convolutions make one of an infinity, and their gradients spread it further: see CONV2D_WINOGRAD.
  * Each kernel has a naive double-precision twin in trainer/kernels/reference.h that tests compare it
  * with; the formulas, and where they were published, are in the .c files. */
 #ifndef TRAINER_KERNELS_KERNELS_H
@@ -22,13 +23,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a convolution is computed.  The choice changes the last bits, so it hangs on the shape alone and
+ * not on the batch.
+ *     CONV2D_DIRECT    as the formulas say; any shape
+ *     CONV2D_WINOGRAD  3x3 filters, stride 1.  Fewer multiplications; see
+ *                      trainer/kernels/conv2d_winograd.c for the bounds.  Forward: errors no larger than direct ones, and
+ *                      an output is made of the pixels that it sees, but an infinity makes NaN.
+ *                      Gradients: errors two to three times as large; a NaN or an infinity in dy or x
+ *                      makes NaN of every output that sees it, and may do so with those up to 5 pixels
+ *                      away, of the same sample; in a gradient of weights, with all 9 of a filter */
+enum conv2d_method {
+    CONV2D_BY_SHAPE, // what conv2d_method() says
+    CONV2D_DIRECT,
+    CONV2D_WINOGRAD,
+};
+
 /* Geometry of a convolution; letters as in every comment of this folder. */
 struct conv2d_shape {
-    int N;           // batch, padded to lanes
-    int C, H, W;     // input
-    int K, R, S;     // filters
-    int stride, pad; // pixels, both directions
-    int P, Q;        // output: P = (H + 2*pad - R)/stride + 1, Q likewise
+    int N;                     // batch, padded to lanes
+    int C, H, W;               // input
+    int K, R, S;               // filters
+    int stride, pad;           // pixels, both directions
+    int P, Q;                  // output: P = (H + 2*pad - R)/stride + 1, Q likewise
+    enum conv2d_method method; // tests and benchmarks name one
+};
+
+struct dense_shape {
+    int N, in, out;
 };
 
 struct pool_shape {
@@ -63,7 +84,8 @@ struct kernels {
      *     y (K,P,Q,N) out   x (C,H,W,N) in; reads as 0 outside   w (K,C,R,S) in   b (K) in
      *     scratch (conv2d_scratch_len floats), nothing of value before or after
      * A cross-correlation: w is not flipped.  Any stride, padding and filter.  Cost of each of the
-     * three: 2*N*K*C*R*S*P*Q flop; a sample's y is the same to the bit in a batch of any size. */
+     * three: 2*N*K*C*R*S*P*Q flop, by Winograd's method 4/9 of it, of a gradient a quarter, and the
+     * transforms.  A sample's y, and its dx, are the same to the bit in a batch of any size. */
     void (*conv2d_forward)(float *y, const float *x, const float *w, const float *b, float *scratch,
                            const struct conv2d_shape *shape);
     /* dx (C,H,W,N), overwritten, from dy (K,P,Q,N) */
@@ -73,8 +95,18 @@ struct kernels {
     void (*conv2d_backward_weight)(float *dw, float *db, const float *dy, const float *x,
                                    float *scratch, const struct conv2d_shape *shape);
 
+    /* y (out,N) = w (out,in) x (in,N) + b (out);  dx (in,N) = w^T dy (out,N);  dw (out,in) = dy x^T, summed
+     * over n.  scratch (dense_scratch_len floats) as for a convolution.  Cost of each: 2*N*in*out flop.  A
+     * sample's y, and its dx, are the same to the bit in a batch of any size. */
+    void (*dense_forward)(float *y, const float *x, const float *w, const float *b, float *scratch,
+                          const struct dense_shape *shape);
+    void (*dense_backward_data)(float *dx, const float *dy, const float *w, float *scratch,
+                                const struct dense_shape *shape);
+    void (*dense_backward_weight)(float *dw, const float *dy, const float *x, float *scratch,
+                                  const struct dense_shape *shape);
+
     /* x, dx (C,H,W,N); y, dy (C,P,Q,N).  `arg` (C,P,Q,N), 16-byte aligned: which of the kernel*kernel
-     * inputs won, the first in row order on a tie; so kernel is at most 16 */
+     * inputs won, the first in row order on a tie; so kernel is at most 16; NULL: nobody wants to know */
     void (*maxpool_forward)(float *y, uint8_t *arg, const float *x, const struct pool_shape *shape);
     void (*maxpool_backward)(float *dx, const float *dy, const uint8_t *arg,
                              const struct pool_shape *shape);
@@ -90,7 +122,7 @@ struct kernels {
      *     mean, var (C)      of each channel, the variance divided by the number of values
      *     y = (x - mean) * invstd * weight + bias
      *     dx (or NULL: it is not needed), dweight (C), dbias (C), from dy (0 past n), when mean and
-     *     invstd = 1 / sqrt(var + eps) are those of x itself */
+     *     invstd = 1 / sqrt(var + eps) are those of x itself; dx may be dy */
     void (*batch_norm_moments)(double *mean, double *var, const float *x,
                                const struct norm_shape *shape);
     void (*batch_norm_forward)(float *y, const float *x, const double *mean, const double *invstd,
@@ -101,7 +133,7 @@ struct kernels {
                                 const float *weight, const struct norm_shape *shape);
 
     /* Elementwise over n values (n a multiple of 16); y may be x.  Every kind but prelu and maxout.
-     * Within 1 ulp of exp, expm1, log1p and tanh, 1.5 of erfc. */
+     * Within 2.7 ulp of tanh, 1.1 of exp and, below 0, of expm1, 1 of log1p, 1.5 of erfc: trainer/kernels/vmath.h. */
     void (*activation_forward)(float *y, const float *x, size_t n,
                                const struct activation_spec *spec);
     /* dx from dy, the input x and the output y of activation_forward.  gelu, silu, mish, softplus and
@@ -198,15 +230,27 @@ struct kernels {
     void (*add_sign)(float *y, const float *x, float a, size_t n);
 };
 
+/* The method for a shape, never CONV2D_BY_SHAPE. */
+enum conv2d_method conv2d_method(const struct conv2d_shape *shape);
+
 /* Floats of scratch that the three convolution kernels need for a shape, whatever the set. */
 size_t conv2d_scratch_len(const struct conv2d_shape *shape);
 
-/* The best set for this processor, or the one that BESOM_KERNELS names ("v3", "x86-64-v3"); a name
- * of no set that runs here is as good as none.  Never NULL; static storage.  Reads the environment at
- * every call: callers keep the pointer. */
+/* Likewise of the dense ones. */
+size_t dense_scratch_len(const struct dense_shape *shape);
+
+/* The set that BESOM_KERNELS names ("v3", "x86-64-v3"), else the one that kernels_prefer() was given, else the
+ * widest that this processor runs; a name of no set that runs here is as good as none.  Never NULL; static
+ * storage.  Reads the environment at every call: callers keep the pointer. */
 const struct kernels *kernels_get(void);
 
-/* Every set that this processor runs, best first, for tests: returns how many (at most 4). */
+/* What BESOM_KERNELS names of the sets that run here, or NULL. */
+const struct kernels *kernels_forced(void);
+
+/* NULL: none.  For a program's start, before it computes anything; see trainer/choice.h. */
+void kernels_prefer(const struct kernels *set);
+
+/* Every set that this processor runs, widest first: returns how many (at most 4). */
 int kernels_all(const struct kernels *sets[4]);
 
 #endif

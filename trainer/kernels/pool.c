@@ -30,32 +30,48 @@ static ptrdiff_t pixel_at(const struct pool_shape *s, int c, int p, int q) {
 }
 
 /* A NaN wins, as in PyTorch, and the last of several does. */
-static void window_max(float *y, uint8_t *arg, const float *x, struct windows w) {
+KERNEL_INLINE void window_max(float *y, uint8_t *arg, const float *x, struct windows w) {
     for (ptrdiff_t n = 0; n < w.step; n += LANES) {
         vec best = vec_load(x + n);
         ivec winner = ivec_all(0);
         for (int i = 0; i < w.kernel; i++) {
-            for (int j = 0; j < w.kernel; j++) {
+            for (int j = i == 0; j < w.kernel; j++) {
                 const vec value = vec_load(x + i * w.row + j * w.step + n);
                 const ivec wins = (value > best) | (value != value);
                 best = vec_pick(wins, value, best);
-                winner = (wins & ivec_all(i * w.kernel + j)) | (~wins & winner);
+                winner = ivec_pick(wins, ivec_all(i * w.kernel + j), winner);
             }
         }
         vec_store(y + n, best);
-        ivec_store_bytes(arg + n, winner);
+        if (arg) {
+            ivec_store_bytes(arg + n, winner);
+        }
+    }
+}
+
+/* A row of windows; the usual ones of 2x2 with a loop of their own. */
+static void row_max(float *y, uint8_t *arg, const float *x, struct windows w, int count,
+                    ptrdiff_t stride) {
+    const struct windows two = {.row = w.row, .step = w.step, .kernel = 2};
+    for (int q = 0; q < count; q++, x += stride, y += w.step) {
+        if (w.kernel != 2) {
+            window_max(y, arg ? arg + q * w.step : NULL, x, w);
+        } else if (arg) {
+            window_max(y, arg + q * w.step, x, two);
+        } else {
+            window_max(y, NULL, x, two);
+        }
     }
 }
 
 void KERNEL(maxpool_forward)(float *y, uint8_t *arg, const float *x, const struct pool_shape *s) {
     const struct windows windows = windows_of(s);
+    const ptrdiff_t row = s->Q * (ptrdiff_t)s->N;
     for (int c = 0; c < s->C; c++) {
         for (int p = 0; p < s->P; p++) {
-            for (int q = 0; q < s->Q; q++) {
-                window_max(y, arg, x + pixel_at(s, c, p, q), windows);
-                y += s->N;
-                arg += s->N;
-            }
+            row_max(y, arg, x + pixel_at(s, c, p, 0), windows, s->Q, s->stride * windows.step);
+            y += row;
+            arg = arg ? arg + row : NULL;
         }
     }
 }
@@ -116,6 +132,7 @@ KERNEL_INLINE void window_share(float *dx, const float *dy, const uint8_t *arg, 
 static void pool_backward(float *dx, const float *dy, const uint8_t *arg,
                           const struct pool_shape *s) {
     const struct windows windows = windows_of(s);
+    const struct windows two = {.row = windows.row, .step = windows.step, .kernel = 2};
     const bool overlap = s->stride < s->kernel;
     const bool covered =
         s->stride == s->kernel && s->P * s->stride == s->H && s->Q * s->stride == s->W;
@@ -128,8 +145,12 @@ static void pool_backward(float *dx, const float *dy, const uint8_t *arg,
                 float *window = dx + pixel_at(s, c, p, q);
                 if (overlap) {
                     window_share(window, dy, arg, windows, true);
-                } else {
+                } else if (s->kernel != 2) {
                     window_share(window, dy, arg, windows, false);
+                } else if (arg) {
+                    window_share(window, dy, arg, two, false);
+                } else {
+                    window_share(window, dy, NULL, two, false);
                 }
                 dy += s->N;
                 arg = arg ? arg + s->N : NULL;

@@ -21,6 +21,13 @@ void reference_conv2d_backward_data(double *dx, const float *dy, const float *w,
 void reference_conv2d_backward_weight(double *dw, double *db, const float *dy, const float *x,
                                       const struct conv2d_shape *shape);
 
+void reference_dense_forward(double *y, const float *x, const float *w, const float *b,
+                             const struct dense_shape *shape);
+void reference_dense_backward_data(double *dx, const float *dy, const float *w,
+                                   const struct dense_shape *shape);
+void reference_dense_backward_weight(double *dw, const float *dy, const float *x,
+                                     const struct dense_shape *shape);
+
 void reference_maxpool_forward(double *y, uint8_t *arg, const float *x,
                                const struct pool_shape *shape);
 void reference_maxpool_backward(double *dx, const float *dy, const uint8_t *arg,

@@ -32,11 +32,9 @@ static float row_sum(const float *x, size_t M) {
     double total = 0.0;
     for (size_t from = 0; from < M; from = stretch_end(from, M)) {
         const size_t to = stretch_end(from, M);
-        vec sum = vec_all(0.0f);
-        for (size_t i = from; i < to; i += LANES) {
-            sum += vec_load(x + i);
-        }
-        total += (double)vec_sum(sum);
+        vec sum[4] = {{0}};
+        vec_add_up(sum, x + from, (ptrdiff_t)(to - from));
+        total += (double)vec_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
     return (float)total;
 }
