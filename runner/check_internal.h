@@ -25,6 +25,7 @@ struct check_attempt {
     int hold_epoch;  // from whose line on it is held; at most `done`: from its start
     int done;        // epochs that were told before it
     int first, last; // the first epoch told; the highest of those told before that it told again
+    int latest;      // the epoch of its latest record; 0
     double first_s, last_s; // when
     int changes_at_first, changes_at_last;
     int changes;      // of files so far
@@ -50,6 +51,8 @@ struct check_lane {
     int ours;      // ends that were our doing
     char key[32];
     struct check_curve told; // by all attempts of the round
+    int lost
+        [CHECK_KILLS]; // LOST: epochs whose line did not count, until they are told again; 0: none
     struct buf how;
     struct check_attempt attempt;
     struct worker *worker;

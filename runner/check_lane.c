@@ -11,7 +11,6 @@
 #include "results/store.h"
 #include "runner/check_watch.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +91,27 @@ static void on_timeout(uv_timer_t *timer) {
 
 /* ---- what an attempt says ---- */
 
+/* As if it had been told to a runner that died before it stored it. */
+static void lose_line(struct check_lane *lane) {
+    const struct check_attempt *a = &lane->attempt;
+    if (lane->kind == CHECK_ROUND_LOST && a->latest > a->done) {
+        lane->lost[a->number - 1] = a->latest; // of the first CHECK_KILLS attempts
+    }
+}
+
+/* Did its kill lose a line?  Also when the kill came too late and it left by itself: the runner that would have
+ * stored the line was dead by then, and starts it once more. */
+static bool has_lost_line(const struct check_lane *lane) {
+    int i = lane->attempt.number - 1;
+    return i < CHECK_KILLS && lane->lost[i] != 0;
+}
+
+static void is_told_again(struct check_lane *lane, int epoch) {
+    for (int i = 0; i < CHECK_KILLS; i++) {
+        lane->lost[i] = lane->lost[i] == epoch ? 0 : lane->lost[i];
+    }
+}
+
 static void on_change(void *context, const char *name, const char *what) {
     struct check_lane *lane = context;
     struct check_attempt *a = &lane->attempt;
@@ -104,6 +124,7 @@ static void on_change(void *context, const char *name, const char *what) {
         return;
     }
     kill_attempt(lane); // before anything else
+    lose_line(lane);
     char *detail = mem_printf(", %s %s", name, what);
     note_stop(lane, "killed", detail);
     lane->check->judge->kills++;
@@ -169,6 +190,8 @@ static void take_epoch(struct check_lane *lane, const struct wire_record *record
     bool again = check_curve_find(&lane->told, record->epoch) != NULL;
     profile_line(lane, record->epoch);
     note_begin(lane, record->epoch);
+    lane->attempt.latest = record->epoch;
+    is_told_again(lane, record->epoch);
     check_curve_add(&lane->told, record);
     stop_at_line(lane, record->epoch);
     check_resume_told(lane->check->judge, &where, record, again);
@@ -264,6 +287,11 @@ static void done(struct check_lane *lane) {
     }
     const struct check_where where = where_of(lane);
     profile_end(lane);
+    for (int i = 0; i < CHECK_KILLS; i++) {
+        if (lane->lost[i] != 0) {
+            check_resume_lost(lane->check->judge, &where, lane->lost[i]);
+        }
+    }
     check_resume_done(lane->check->judge, &where, &lane->told, lane->attempt.stopped);
     finish_round(lane);
 }
@@ -299,9 +327,9 @@ static void judge_end(struct check_lane *lane, const struct worker_end *end) {
         finish_round(lane);
     } else if (a->failed_event) {
         died(lane, end, a->failed_message);
-    } else if (end->exit_status == 0 && (!a->asked || told_all(lane))) {
+    } else if (end->exit_status == 0 && (!a->asked || told_all(lane)) && !has_lost_line(lane)) {
         done(lane); // a kill may come too late
-    } else if (a->asked || (a->killed && end->exit_status < 0)) {
+    } else if (a->asked || has_lost_line(lane) || (a->killed && end->exit_status < 0)) {
         start_attempt(lane);
     } else if (end->exit_status == WIRE_EXIT_SAVED) {
         saved(lane, end);
@@ -328,21 +356,6 @@ static void on_ended(void *context, const struct worker_end *end) {
 }
 
 /* ---- starting an attempt ---- */
-
-/* Has the trainer anything in its folder? */
-static bool has_files(const char *dir) {
-    DIR *folder = opendir(dir);
-    const struct dirent *entry;
-    bool has = false;
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        const char *name = entry->d_name;
-        has = has || (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !check_is_runners(name));
-    }
-    if (folder != NULL) {
-        (void)closedir(folder); // only read
-    }
-    return has;
-}
 
 /* Until when it is to be done; the timer's repeat tells what it was. */
 static void start_timeout(struct check_lane *lane) {
@@ -413,7 +426,7 @@ static int spawn(struct check_lane *lane, struct err *err) {
     if (rc != ERR_OK) {
         return rc;
     }
-    lane->attempt.had_files = has_files(launch.dir);
+    lane->attempt.had_files = launch_has_state(launch.dir);
     rc = check_watch_start(&lane->watch, &c->loop, launch.dir, on_change, lane, err);
     if (rc == ERR_OK) {
         const struct worker_spec spec = {.argv = launch.argv,
@@ -464,6 +477,7 @@ void check_lane_begin(struct check_lane *lane, int round, int run) {
     lane->kind = round == 0 ? CHECK_ROUND_KILL : check_plan_round(round, c->rounds, can_extend(c));
     lane->extended = false;
     lane->barren = 0;
+    memset(lane->lost, 0, sizeof lane->lost);
     lane->attempt.number = 0;
     buf_clear(&lane->how);
     check_curve_release(&lane->told);

@@ -9,9 +9,14 @@ static const enum moment moments[] = {FIRST_CHANGE, LAST_CHANGE, SECOND_CHANGE, 
                                       FIRST_CHANGE, LAST_CHANGE, ANY_CHANGE};
 enum { MOMENTS = sizeof moments / sizeof *moments };
 
+enum { LOST_FIRST = 4, LOST_EVERY = 6 }; // rounds 4, 10, 16, ...
+
 enum check_round check_plan_round(int round, int rounds, bool can_extend) {
     if (round == 2 || (round == rounds && rounds >= 8)) {
         return CHECK_ROUND_TERM;
+    }
+    if (round % LOST_EVERY == LOST_FIRST) {
+        return CHECK_ROUND_LOST;
     }
     return round == 3 && can_extend ? CHECK_ROUND_EXTEND : CHECK_ROUND_KILL;
 }
@@ -48,11 +53,11 @@ static int which_change(enum moment moment, int changes, struct rng *rng) {
     }
 }
 
-/* A change after one of the epochs from `done` on that have any; none at all: a line. */
+/* A change after one of the epochs from `from` on that have any; none at all: a line. */
 static struct check_stop at_change(const struct check_profile *p, struct rng *rng,
-                                   enum moment moment, int done) {
+                                   enum moment moment, int from, int done) {
     int candidates = 0, epoch = done;
-    for (int e = done; e <= p->epochs; e++) {
+    for (int e = from; e <= p->epochs; e++) {
         if (p->changes[e] > 0 && rng_below(rng, (uint32_t)++candidates) == 0) {
             epoch = e; // each stays with the same probability
         }
@@ -78,13 +83,18 @@ struct check_stop check_plan_stop(const struct check_profile *profile, uint64_t 
     if (kind == CHECK_ROUND_TERM) {
         return attempt % 2 == 1 ? at_line(profile, &rng, done) : at_time(profile, &rng, done);
     }
-    int before = round <= 3 ? 0 : round - 3; // rounds of kills: the second and third are others
+    if (kind == CHECK_ROUND_LOST) {
+        return at_change(profile, &rng, LAST_CHANGE, done + 1, done);
+    }
+    int lost = (round + LOST_EVERY - LOST_FIRST - 1) / LOST_EVERY;
+    int before = round <= 3 ? 0 : round - 3 - lost; // rounds of kills
     int ordinal = before * CHECK_KILLS + attempt - 1;
     if (ordinal % 2 == 1) {
         return at_time(profile, &rng, done);
     }
     enum moment moment = moments[ordinal / 2 % MOMENTS];
-    return moment == LINE ? at_line(profile, &rng, done) : at_change(profile, &rng, moment, done);
+    return moment == LINE ? at_line(profile, &rng, done)
+                          : at_change(profile, &rng, moment, done, done);
 }
 
 /* A round of kills takes two trainings or so, and 20 seconds are seconds. */

@@ -5,6 +5,8 @@
  *     KILL    killed up to CHECK_KILLS times, then left alone
  *     TERM    asked to stop (SIGTERM) up to CHECK_KILLS times, then left alone
  *     EXTEND  trained to half of its epochs, then called again for all of them
+ *     LOST    killed up to CHECK_KILLS times right after a save, and the last line before it does not count, as if
+ *             besom had died before it was stored
  *
  * Every other kill comes at a time drawn uniformly over what is left to do.  The others come when it matters: at
  * a change of a file in the trainer's folder, after an epoch drawn uniformly (the first change, the last, the
@@ -30,7 +32,13 @@ struct check_profile {
         *changes; // [epochs + 1]: of files, after the line of each epoch; [0]: before the first
 };
 
-enum check_round { CHECK_ROUND_KILL, CHECK_ROUND_TERM, CHECK_ROUND_EXTEND };
+enum check_round {
+    CHECK_ROUND_KILL,
+    CHECK_ROUND_TERM,
+    CHECK_ROUND_EXTEND,
+    CHECK_ROUND_LOST,
+    CHECK_ROUND_KINDS
+};
 
 enum check_stop_kind {
     CHECK_GO_ON, // left alone

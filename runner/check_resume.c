@@ -22,6 +22,7 @@ static void finding_release(struct check_finding *f) {
 void check_resume_release(struct check_resume *judge) {
     check_curve_release(&judge->reference);
     finding_release(&judge->finding);
+    finding_release(&judge->once);
     *judge = (struct check_resume){0};
 }
 
@@ -132,6 +133,18 @@ void check_resume_done(struct check_resume *judge, const struct check_where *whe
     judge->rounds += where->round > 0;
 }
 
+void check_resume_lost(struct check_resume *judge, const struct check_where *where, int epoch) {
+    struct check_finding *f = &judge->once;
+    if (judge->lost++ == 0 || where->round < f->round) {
+        finding_release(f);
+        *f = (struct check_finding){.verdict = CHECK_TELLS_ONCE,
+                                    .round = where->round,
+                                    .attempt = where->attempt,
+                                    .how = mem_strdup(where->how == NULL ? "" : where->how),
+                                    .epoch = epoch};
+    }
+}
+
 void check_resume_died(struct check_resume *judge, const struct check_where *where, int exit_status,
                        int signal, const char *message, const char *output) {
     struct check_finding *f = find(judge, where, where->round == 0 ? CHECK_FAILS : CHECK_DIES);
@@ -195,6 +208,9 @@ enum check_verdict check_resume_verdict(const struct check_resume *judge) {
     if (judge->restarts >= RESTARTS_MIN && judge->restarts == judge->resumes) {
         return CHECK_STARTS_OVER;
     }
+    if (judge->lost > 0) {
+        return CHECK_TELLS_ONCE;
+    }
     return judge->within.epoch != 0 ? CHECK_WITHIN : CHECK_EXACT;
 }
 
@@ -210,6 +226,7 @@ const char *check_verdict_word(enum check_verdict verdict) {
         [CHECK_EXACT] = "exact",
         [CHECK_WITHIN] = "equal-within",
         [CHECK_STARTS_OVER] = "starts-over",
+        [CHECK_TELLS_ONCE] = "tells-once",
         [CHECK_DIFFERS] = "does-not-resume",
         [CHECK_SKIPS] = "skips-epochs",
         [CHECK_REPEATS] = "repeats-epochs",
@@ -347,6 +364,16 @@ void check_resume_explain(const struct check_resume *judge, struct buf *out) {
                    "cost all of them: it began at epoch 1 again, whatever it had saved. Should it "
                    "save only every so many epochs, check more of them (--epochs)",
                    judge->restarts);
+        break;
+    case CHECK_TELLS_ONCE:
+        put_place(out, &judge->once);
+        buf_printf(
+            out,
+            ": epoch %d was told and then saved, and not told again on resuming. When besom "
+            "itself dies, or the power fails, between the two, it may have lost that line, and "
+            "then has to begin the trial again from its first epoch. On resuming, tell the "
+            "epochs of the checkpoint once more",
+            judge->once.epoch);
         break;
     default:
         explain_finding(judge, out);

@@ -26,6 +26,7 @@ enum check_verdict {
     CHECK_EXACT,
     CHECK_WITHIN,      // equal but for rounding: CHECK_CLOSE, or the tolerance where that is larger
     CHECK_STARTS_OVER, // right in the end, but every kill cost all that was done
+    CHECK_TELLS_ONCE,  // an epoch that was saved is never told again
     CHECK_DIFFERS,     // other numbers after a resumption
     CHECK_SKIPS,       // an epoch was never told
     CHECK_REPEATS,     // epochs beyond the last
@@ -71,6 +72,8 @@ struct check_resume {
     long compared; // metrics
     long repeated; // records of epochs that were told before in their round
     int kills, terms, extensions, rounds;
+    struct check_finding once; // `lost` > 0: the first of those epochs, by round
+    int lost;                  // epochs whose line did not count and that were not told again
     int resumes, restarts; // resumptions that could have kept epochs; those that began at the first
 };
 
@@ -88,6 +91,9 @@ void check_resume_told(struct check_resume *judge, const struct check_where *whe
 /* It left with status 0; `told` is what the round's attempts have told.  `stopped`: it said that it ended early. */
 void check_resume_done(struct check_resume *judge, const struct check_where *where,
                        const struct check_curve *told, bool stopped);
+
+/* An epoch was told to nobody, as it were, was saved, and was not told again until the end of the round. */
+void check_resume_lost(struct check_resume *judge, const struct check_where *where, int epoch);
 
 /* It ended by itself, unasked and with an error.  `message`, `output`: what there is to say, or NULL. */
 void check_resume_died(struct check_resume *judge, const struct check_where *where, int exit_status,

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "runner/check_internal.h"
+#include "runner/loop.h"
 #include "runner/program.h"
 
 #include <errno.h>
@@ -149,15 +150,15 @@ static int start_signals(struct check *c, struct err *err) {
                  ? 0 // nohup means it
                  : uv_signal_start(&c->signals[i], on_signal, numbers[i]);
     }
-    return rc == 0 ? ERR_OK : err_set(err, ERR_IO, "catch signals: %s", uv_strerror(rc));
+    return rc == 0 ? ERR_OK : err_io(err, -rc, "catch signals"); // libuv negates errno
 }
 
 /* ---- the whole ---- */
 
 static int open_check(struct check *c, struct err *err) {
-    int rc = uv_loop_init(&c->loop);
-    if (rc != 0) {
-        return err_set(err, ERR_IO, "make an event loop: %s", uv_strerror(rc));
+    int rc = loop_init(&c->loop, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
     for (int i = 0; i < CHECK_SIGNALS; i++) {
         (void)uv_signal_init(&c->loop, &c->signals[i]); // a new loop: succeeds

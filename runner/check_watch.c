@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "runner/launch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,17 +48,6 @@ static const struct folder *find_folder(const struct check_watch *w, int id) {
     return NULL;
 }
 
-bool check_is_runners(const char *name) {
-    static const char *const names[] = {"config.json", ".config.json.tmp", "log", "log.tail",
-                                        "log.tail.1"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const char *verb(uint32_t mask) {
     static const struct {
         uint32_t bit;
@@ -75,7 +65,7 @@ static const char *verb(uint32_t mask) {
 static void take(struct check_watch *w, const struct inotify_event *event) {
     const struct folder *folder = find_folder(w, event->wd);
     if (folder == NULL || event->len == 0 ||
-        (folder == &w->folder[0] && check_is_runners(event->name))) {
+        (folder == &w->folder[0] && launch_is_runners(event->name))) {
         return; // of the folder itself, or the queue overflowed
     }
     w->fn(w->context, event->name, verb(event->mask));

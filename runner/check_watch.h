@@ -5,16 +5,11 @@
 #ifndef RUNNER_CHECK_WATCH_H
 #define RUNNER_CHECK_WATCH_H
 
-#include <stdbool.h>
-
 struct check_watch;
 struct err;
 struct uv_loop_s;
 
 enum { CHECK_FOLDERS_MAX = 64 };
-
-/* config.json and the log's files: names in a trial's folder that are the runner's. */
-bool check_is_runners(const char *name);
 
 /* `name` is the file's, without its folder; `what` a verb: "made", "written", "closed", ... */
 typedef void check_change_fn(void *context, const char *name, const char *what);

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -134,13 +135,20 @@ static void close_end(int *fd) {
     }
 }
 
+static int64_t now_ms(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); // cannot fail for this clock
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 /* Waits for the process, kills it when it takes longer than the grace. */
 static void reap(struct checker *checker) {
     if (checker->reaped) {
         return;
     }
     pid_t ended = 0;
-    for (int waited = 0; ended == 0 && waited < GRACE_MS; waited += LOOK_MS) {
+    int64_t deadline_ms = now_ms() + GRACE_MS; // a look can take much longer than LOOK_MS
+    while (ended == 0 && now_ms() < deadline_ms) {
         ended = waitpid(checker->pid, &checker->status, WNOHANG);
         if (ended == 0) {
             (void)poll(NULL, 0, LOOK_MS); // interrupted, it looks sooner

@@ -10,8 +10,12 @@
 #include "runner/placeholder.h"
 #include "runner/program.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- lists of strings ---- */
@@ -43,6 +47,88 @@ static int write_config(const char *dir, const char *path, const char *config, s
                 there.data[there.len - 1] == '\n';
     buf_release(&there);
     return same ? ERR_OK : fs_write_atomic(dir, "config.json", parts, 2, err);
+}
+
+/* ---- what the trainer has ---- */
+
+#define ASIDE      "aside-"
+#define ASIDE_HALF ".aside" // not all is in it yet
+
+bool launch_is_runners(const char *name) {
+    static const char *const names[] = {
+        ".",   "..",       ASIDE_HALF,   "config.json", ".config.json.tmp",
+        "log", "log.tail", "log.tail.1", "rows.jsonl",  ".rows.jsonl.tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return strncmp(name, ASIDE, strlen(ASIDE)) == 0;
+}
+
+/* The next name of the trainer's, on the heap; NULL at the end.  Renaming what was read may be done meanwhile. */
+static char *next_name(DIR *folder) {
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (!launch_is_runners(entry->d_name)) {
+            return mem_strdup(entry->d_name);
+        }
+    }
+    return NULL;
+}
+
+bool launch_has_state(const char *dir) {
+    DIR *folder = opendir(dir);
+    char *name = next_name(folder);
+    bool has = name != NULL;
+    free(name);
+    if (folder != NULL) {
+        (void)closedir(folder); // only read
+    }
+    return has;
+}
+
+static int move_all(const char *dir, const char *into, struct err *err) {
+    DIR *folder = opendir(dir);
+    if (folder == NULL) {
+        return err_io(err, errno, "open %s", dir);
+    }
+    int rc = ERR_OK;
+    for (char *name; rc == ERR_OK && (name = next_name(folder)) != NULL; free(name)) {
+        char *from = mem_printf("%s/%s", dir, name), *to = mem_printf("%s/%s", into, name);
+        if (rename(from, to) != 0) {
+            rc = err_io(err, errno, "rename %s to %s", from, to);
+        }
+        free(from);
+        free(to);
+    }
+    (void)closedir(folder); // only read
+    return rc;
+}
+
+/* The first number that is free. */
+static int name_aside(const char *dir, const char *half, struct err *err) {
+    int rc = -1;
+    for (int i = 1; rc < 0; i++) {
+        char *name = mem_printf("%s/" ASIDE "%d", dir, i);
+        rc = access(name, F_OK) == 0 ? -1 : rename(half, name) == 0 ? 0 : errno;
+        free(name);
+    }
+    return rc == 0 ? ERR_OK : err_io(err, rc, "rename %s", half);
+}
+
+/* A runner that is killed on the way leaves a half: the next attempt is begun with the rest of it done. */
+static int put_aside(const char *dir, bool afresh, struct err *err) {
+    char *half = mem_printf("%s/" ASIDE_HALF, dir);
+    bool is_half = access(half, F_OK) == 0;
+    int rc = ERR_OK;
+    if (is_half || (afresh && launch_has_state(dir))) {
+        rc = is_half || mkdir(half, 0777) == 0 ? ERR_OK : err_io(err, errno, "make %s", half);
+        rc = rc == ERR_OK ? move_all(dir, half, err) : rc;
+        rc = rc == ERR_OK ? name_aside(dir, half, err) : rc;
+    }
+    free(half);
+    return rc;
 }
 
 /* ---- environment ---- */
@@ -134,6 +220,7 @@ static int fill_argv(struct launch *l, const struct launch_site *site, const cha
     if (rc == ERR_OK) {
         free(l->argv[first]);
         l->argv[first] = program;
+        l->program = program;
     }
     return rc;
 }
@@ -166,6 +253,7 @@ int launch_prepare(struct launch *launch, const struct launch_site *site,
     l.log_path = mem_printf("%s/log", l.dir);
     *launch = (struct launch){0};
     int rc = fs_mkdirs(l.dir, err);
+    rc = rc == ERR_OK ? put_aside(l.dir, place->afresh, err) : rc;
     rc = rc == ERR_OK ? write_config(l.dir, l.config_path, job->config, err) : rc;
     rc = rc == ERR_OK ? make_argv(&l, site, job, place->group, err) : rc;
     if (rc != ERR_OK) {

@@ -3,9 +3,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/wire.h"
-#include "results/query.h"
-#include "results/snapshot.h"
+#include "runner/ahead.h"
 #include "runner/layer_event.h"
+#include "runner/ledger_apply.h"
+#include "runner/ledger_copies.h"
 
 #include <math.h>
 #include <signal.h>
@@ -19,19 +20,10 @@ struct list {
 };
 
 struct ledger {
-    struct store *store; // the thread's alone
-    int64_t sweep_id;
-    struct wire_record record; // the thread's: epochs are unpacked into it
-    struct refused {           // the thread's: attempts that differ, until they end
-        int64_t trial;
-        int attempt;
-    } * refused;
-    int refused_count;
-    struct snapshots *snapshots;     // the thread's
-    int64_t ended[LEDGER_BATCH_MAX]; // the thread's: trials of the batch whose attempts have ended
-    int ended_count;
-    bool owes;      // the thread's: a snapshot could not be written, or is for later
-    bool owes_told; // that one could not be
+    struct store *store;     // the thread's alone
+    struct applier *applier; // these three likewise
+    struct copies *copies;
+    struct ahead *ahead; // NULL
     struct ledger_calls calls;
     uv_thread_t thread;
     uv_async_t async;
@@ -120,6 +112,8 @@ void ledger_item_free(struct ledger_item *item) {
         layer_event_free(item->layer.row);
         break;
     case LEDGER_CLOSE:
+        ledger_item_free(item->close.end); // these two have none of their own
+        ledger_item_free(item->close.next);
         break;
     case LEDGER_END:
         free(item->end.reason);
@@ -159,168 +153,6 @@ void ledger_unpack(const struct ledger_item *item, struct wire_record *record) {
            (size_t)item->epoch.metric_count * sizeof *item->epoch.metrics);
 }
 
-/* ---- applying, on the thread ---- */
-
-/* One value of the first row that `sql` gives for this trial and attempt, as text; NULL without a row. */
-static int ask(struct ledger *l, const struct ledger_item *item, const char *sql, char **answer,
-               struct err *err) {
-    struct query query;
-    *answer = NULL;
-    int rc = query_open(&query, l->store, sql, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    query_bind_int(&query, 1, item->trial);
-    query_bind_int(&query, 2, item->attempt);
-    rc = query_next(&query, err);
-    if (rc > 0 && !query_is_null(&query, 0)) {
-        *answer = mem_strdup(query_text(&query, 0));
-    }
-    query_close(&query);
-    return rc < 0 ? rc : ERR_OK;
-}
-
-static int apply_begin(struct ledger *l, struct ledger_item *item, struct err *err) {
-    store_job_release(&item->begin.job); // of a batch that was rolled back
-    char *paused;
-    int rc = store_get_job(l->store, l->sweep_id, item->trial, &item->begin.job, err);
-    rc = rc == ERR_OK ? ask(l, item,
-                            "SELECT 1 FROM trial WHERE id = ?1 AND status = 'paused'"
-                            " AND ?2 IS NOT NULL",
-                            &paused, err)
-                      : rc;
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    item->begin.was_paused = paused != NULL;
-    free(paused);
-    item->attempt = item->begin.job.attempts + 1;
-    return store_begin_attempt(l->store, item->trial, item->attempt, item->begin.slot, err);
-}
-
-/* What the latest attempt that said otherwise than this one said; an attempt that said nothing does not
- * count, nor is there anything other than nothing. */
-#define SAID_BEFORE(column)                                                                        \
-    "SELECT b." column " FROM attempt a JOIN attempt b ON b.trial = a.trial"                       \
-    " AND b.attempt < a.attempt AND b." column " <> a." column                                     \
-    " WHERE a.trial = ?1 AND a.attempt = ?2 ORDER BY b.attempt DESC LIMIT 1"
-
-static int apply_start(struct ledger *l, struct ledger_item *item, struct err *err) {
-    free(item->start.numerics_before); // of a batch that was rolled back
-    free(item->start.program_before);
-    item->start.numerics_before = item->start.program_before = NULL;
-    int rc = store_put_start(l->store, item->trial, item->attempt, item->start.from_epoch,
-                             item->start.numerics, item->start.program, err);
-    rc = rc == ERR_OK ? ask(l, item, SAID_BEFORE("numerics"), &item->start.numerics_before, err)
-                      : rc;
-    return rc == ERR_OK ? ask(l, item, SAID_BEFORE("program"), &item->start.program_before, err)
-                        : rc;
-}
-
-/* Its place in the list of refused attempts, or -1. */
-static int find_refused(const struct ledger *l, const struct ledger_item *item) {
-    for (int i = 0; i < l->refused_count; i++) {
-        if (l->refused[i].trial == item->trial && l->refused[i].attempt == item->attempt) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static void refuse(struct ledger *l, struct ledger_item *item, const struct err *err) {
-    item->epoch.differs = mem_strdup(err->msg);
-    l->refused = mem_resize(l->refused, (size_t)l->refused_count + 1, sizeof *l->refused);
-    l->refused[l->refused_count++] = (struct refused){item->trial, item->attempt};
-}
-
-/* Attempts that have ended send no more epochs.  After the commit: a batch may be applied twice. */
-static void forget_refused(struct ledger *l, const struct list *batch) {
-    for (const struct ledger_item *item = batch->first; item != NULL; item = item->next) {
-        int at = item->kind == LEDGER_END ? find_refused(l, item) : -1;
-        if (at >= 0) {
-            l->refused[at] = l->refused[--l->refused_count];
-        }
-    }
-}
-
-static int apply_epoch(struct ledger *l, struct ledger_item *item, struct err *err) {
-    free(item->epoch.differs);
-    item->epoch.differs = NULL;
-    item->epoch.dropped = find_refused(l, item) >= 0;
-    if (item->epoch.dropped) {
-        return ERR_OK;
-    }
-    ledger_unpack(item, &l->record);
-    int rc = store_put_epoch(l->store, item->trial, item->attempt, &l->record,
-                             item->epoch.deterministic, &item->epoch.result, err);
-    if (rc != ERR_DIFFERS) {
-        return rc;
-    }
-    refuse(l, item, err);
-    return ERR_OK; // the trial's trouble, not the storage's
-}
-
-static int apply_close(struct ledger *l, struct ledger_item *item, struct err *err) {
-    char *last;
-    int rc = store_contiguous_epochs(l->store, item->trial, &item->close.epochs_done, err);
-    rc = rc == ERR_OK ? ask(l, item,
-                            "SELECT epoch FROM epoch WHERE trial = ?1 AND ?2 IS NOT NULL"
-                            " ORDER BY epoch DESC LIMIT 1",
-                            &last, err)
-                      : rc;
-    if (rc == ERR_OK) {
-        item->close.epoch_last = last == NULL ? 0 : atoi(last); // at most WIRE_EPOCH_MAX
-        free(last);
-    }
-    return rc;
-}
-
-static int apply(struct ledger *l, struct ledger_item *item, struct err *err) {
-    switch (item->kind) {
-    case LEDGER_BEGIN:
-        return apply_begin(l, item, err);
-    case LEDGER_START:
-        return apply_start(l, item, err);
-    case LEDGER_EPOCH:
-        return apply_epoch(l, item, err);
-    case LEDGER_LAYER:
-        return find_refused(l, item) >= 0 ? ERR_OK
-                                          : store_put_layer(l->store, item->trial, item->layer.row,
-                                                            !item->layer.deterministic, err);
-    case LEDGER_CLOSE:
-        return apply_close(l, item, err);
-    case LEDGER_END:
-        item->end.end.reason = item->end.reason;
-        item->end.end.message = item->end.message;
-        item->end.end.stopped = item->end.stopped;
-        item->end.end.log_tail = item->end.log_tail;
-        return store_end_attempt(l->store, item->trial, item->attempt, &item->end.end, err);
-    case LEDGER_WAIT:
-    case LEDGER_NOTICE:
-        break;
-    }
-    return ERR_OK;
-}
-
-static int write_batch(struct ledger *l, const struct list *batch, struct err *err) {
-    int refused_before = l->refused_count;
-    int rc = store_begin(l->store, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    for (struct ledger_item *item = batch->first; item != NULL && rc == ERR_OK; item = item->next) {
-        rc = apply(l, item, err);
-    }
-    rc = rc == ERR_OK ? store_commit(l->store, err) : rc;
-    if (rc == ERR_OK) {
-        forget_refused(l, batch);
-    } else {
-        store_rollback(l->store);
-        l->refused_count = refused_before;
-    }
-    return rc;
-}
-
 /* ---- batches, on the thread ---- */
 
 /* Whether somebody waits for it. */
@@ -333,6 +165,18 @@ static void hand_back(struct ledger *l, struct ledger_item *item) {
     list_add(&l->done, item);
     uv_mutex_unlock(&l->mutex);
     (void)uv_async_send(&l->async); // fails for another type of handle only
+}
+
+/* What was committed with it follows it.  With the mutex held. */
+static void add_done(struct ledger *l, struct ledger_item *item) {
+    list_add(&l->done, item);
+    if (item->kind == LEDGER_CLOSE && item->close.complete) {
+        list_add(&l->done, item->close.end);
+        if (item->close.next != NULL) {
+            list_add(&l->done, item->close.next);
+        }
+        item->close.end = item->close.next = NULL; // the list's
+    }
 }
 
 /* ---- waiting, on the thread ---- */
@@ -402,7 +246,7 @@ static int write_patiently(struct ledger *l, const struct list *batch, struct er
     uint64_t since_ns = uv_hrtime();
     unsigned pause_ms = LEDGER_RETRY_MS;
     for (;;) {
-        int rc = write_batch(l, batch, err);
+        int rc = applier_write(l->applier, batch->first, err);
         if (rc == ERR_OK) {
             end_wait(l);
         }
@@ -420,60 +264,23 @@ static int write_patiently(struct ledger *l, const struct list *batch, struct er
     }
 }
 
-/* ---- snapshots ---- */
+/* ---- the thread ---- */
 
 static void note_ended(struct ledger *l, const struct list *batch) {
-    l->ended_count = 0;
     for (const struct ledger_item *item = batch->first; item != NULL; item = item->next) {
-        if (item->kind == LEDGER_END) {
-            l->ended[l->ended_count++] = item->trial; // at most LEDGER_BATCH_MAX
+        if (item->kind == LEDGER_END || (item->kind == LEDGER_CLOSE && item->close.complete)) {
+            copies_note(l->copies, item->trial);
         }
     }
 }
 
-/* Whether a trial has so many epochs that the others would wait while its rows are written. */
-static bool is_long(struct ledger *l, int64_t trial) {
-    const struct ledger_item of_trial = {.trial = trial, .attempt = LEDGER_SNAPSHOT_EPOCHS};
-    char *answer = NULL;
-    struct err ignored; // then it is written, and fails for itself
-    (void)ask(l, &of_trial, "SELECT 1 FROM epoch WHERE trial = ?1 AND epoch > ?2 LIMIT 1", &answer,
-              &ignored);
-    bool found = answer != NULL;
-    free(answer);
-    return found;
+/* A copies_tell_fn. */
+static void put_notice(void *context, char *text) {
+    struct ledger *l = context;
+    struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
+    item->notice = text;
+    hand_back(l, item);
 }
-
-/* Invariant 6.  They are copies: nobody waits for them. */
-static void write_snapshots(struct ledger *l) {
-    for (int i = 0; i < l->ended_count; i++) {
-        struct err err;
-        if (is_long(l, l->ended[i])) {
-            l->owes = true; // at the end, when nobody waits
-            continue;
-        }
-        if (snapshots_put_trial(l->snapshots, l->ended[i], &err) >= 0) {
-            continue;
-        }
-        if (!l->owes_told) {
-            struct ledger_item *item = ledger_item_new(LEDGER_NOTICE, NULL, 0, 0);
-            item->notice = mem_printf("a trial's copy of its rows could not be written, which is "
-                                      "made up for later; no result is lost: %s",
-                                      err.msg);
-            hand_back(l, item);
-        }
-        l->owes = l->owes_told = true;
-    }
-    l->ended_count = 0;
-}
-
-static void write_owed(struct ledger *l) {
-    struct err ignored; // told when it came up, unless it was for now; the next run tries again
-    if (l->owes) {
-        (void)snapshots_catch_up(l->snapshots, NULL, &ignored);
-    }
-}
-
-/* ---- the thread ---- */
 
 /* Waits until a batch is due and takes it; false at the end.  Called and left with the mutex held. */
 static bool take_batch(struct ledger *l, struct list *batch) {
@@ -498,9 +305,18 @@ static bool take_batch(struct ledger *l, struct list *batch) {
     return batch->count > 0;
 }
 
+/* What nobody waits for. */
+static void do_chores(struct ledger *l) {
+    copies_write(l->copies); // invariant 6
+    if (l->ahead != NULL) {
+        ahead_make(l->ahead);
+    }
+}
+
 static void run(void *arg) {
     struct ledger *l = arg;
     struct list batch;
+    do_chores(l);
     uv_mutex_lock(&l->mutex);
     while (take_batch(l, &batch)) {
         struct err err;
@@ -513,7 +329,7 @@ static void run(void *arg) {
             note_ended(l, &batch); // before they are handed back
             struct ledger_item *item;
             while ((item = list_take(&batch)) != NULL) {
-                list_add(&l->done, item);
+                add_done(l, item);
             }
         } else {
             list_clear(&batch); // invariant 5
@@ -523,16 +339,16 @@ static void run(void *arg) {
             }
         }
         (void)uv_async_send(&l->async); // fails for another type of handle only
-        if (rc == ERR_OK && l->ended_count > 0) {
+        if (rc == ERR_OK) {
             uv_mutex_unlock(&l->mutex);
-            write_snapshots(l);
+            do_chores(l);
             uv_mutex_lock(&l->mutex);
         }
     }
     bool failed = l->failed;
     uv_mutex_unlock(&l->mutex);
     if (!failed) {
-        write_owed(l);
+        copies_finish(l->copies);
     }
 }
 
@@ -568,8 +384,12 @@ void ledger_push(struct ledger *l, struct ledger_item *item) {
     }
     list_add(&l->queue, item);
     l->urgent += is_urgent(item);
-    uv_cond_signal(&l->changed);
+    // else it waits for this moment already, or until a time
+    bool wakes = l->queue.count == 1 || is_urgent(item) || l->queue.count == LEDGER_BATCH_MAX;
     uv_mutex_unlock(&l->mutex);
+    if (wakes) {
+        uv_cond_signal(&l->changed); // after the unlock: it would wake only to wait for the mutex
+    }
 }
 
 void ledger_hurry(struct ledger *l) {
@@ -597,28 +417,35 @@ static int start_thread(struct ledger *l) {
     return rc;
 }
 
+/* Their statements have to go before the store. */
+static void free_parts(struct ledger *l) {
+    applier_free(l->applier);
+    copies_free(l->copies);
+    l->applier = NULL;
+    l->copies = NULL;
+}
+
 static void on_closed(uv_handle_t *handle) {
     struct ledger *l = handle->data;
-    wire_record_release(&l->record);
-    snapshots_free(l->snapshots);
-    free(l->refused);
+    free_parts(l);
     uv_cond_destroy(&l->changed);
     uv_mutex_destroy(&l->mutex);
     free(l);
 }
 
 int ledger_new(struct ledger **ledger, uv_loop_t *loop, struct store *store, int64_t sweep_id,
-               const struct ledger_calls *calls, struct err *err) {
+               struct ahead *ahead, const struct ledger_calls *calls, struct err *err) {
     struct ledger *l = mem_zalloc(1, sizeof *l);
     l->store = store;
-    l->sweep_id = sweep_id;
-    l->snapshots = snapshots_new(store);
+    l->applier = applier_new(store, sweep_id, ahead);
+    l->copies = copies_new(store, put_notice, l);
+    l->ahead = ahead;
     l->calls = *calls;
     list_init(&l->queue);
     list_init(&l->done);
     int rc = uv_async_init(loop, &l->async, on_async);
     if (rc != 0) {
-        snapshots_free(l->snapshots);
+        free_parts(l);
         free(l);
         return err_set(err, ERR_IO, "start the ledger: %s", uv_strerror(rc));
     }
@@ -651,10 +478,15 @@ void ledger_close(struct ledger *l) {
     uv_cond_signal(&l->changed);
     uv_mutex_unlock(&l->mutex);
     (void)uv_thread_join(&l->thread); // it is ours and was never joined
-    snapshots_free(l->snapshots);     // its statements have to go before the store
-    l->snapshots = NULL;
+    struct ledger_item *item;
+    while ((item = list_take(&l->done)) != NULL) { // what came up at the very end
+        if (item->kind == LEDGER_NOTICE) {
+            l->calls.ack(l->calls.context, item);
+        }
+        ledger_item_free(item);
+    }
+    free_parts(l);
     store_set_patience(l->store, &l->patience);
-    list_clear(&l->done);
     uv_close((uv_handle_t *)&l->async, on_closed);
 }
 

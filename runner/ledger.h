@@ -9,6 +9,10 @@
  * a hundred.  Items that somebody waits for (all but epochs, layers and starts) are committed at once, with what
  * is before them in the queue; so is all that is queued when a worker is paused for it.
  *
+ * A trial that ends as most do costs one commit and not three: LEDGER_CLOSE may carry the end that is right when
+ * the trial is complete, and the beginning of the slot's next trial.  The thread has the rows and judges by
+ * trial_judge(); if the trial is complete, the two are part of the same commit, and are handed back behind it.
+ *
  * Invariants
  *   1. Items are applied in the order in which they were pushed.
  *   2. `ack` is called on the main thread, after the commit.  No ack, no promise.
@@ -19,16 +23,20 @@
  *   5. After a failure of the storage nothing more is written and nothing more is acknowledged; `failed`
  *      is called once.
  *   6. After an attempt's end is committed and handed back, the trial's snapshot (results/snapshot.h) is written, by
- *      this thread.  Where that fails, a notice says so once, and the thread tries again when it ends. */
+ *      this thread.  Where that fails, a notice says so once, and the thread tries again when it ends.  One that the
+ *      database differs from is kept, and a notice says in what.
+ *   7. Folders are made ahead (runner/ahead.h) between two batches: of a trial whose attempt is handed back none is. */
 #ifndef RUNNER_LEDGER_H
 #define RUNNER_LEDGER_H
 
 #include "base/err.h"
 #include "results/store.h"
+#include "runner/trial.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ahead;
 struct ledger;
 struct uv_loop_s;
 struct wire_metric;
@@ -37,7 +45,6 @@ struct wire_record;
 enum {
     LEDGER_BATCH_MAX = 256,
     LEDGER_WAIT_MS = 20,
-    LEDGER_SNAPSHOT_EPOCHS = 1000, // a trial with more has its snapshot written when the run ends
     LEDGER_RETRY_MS =
         250, // after the first try that met a full disk; then twice as long each time up to
     LEDGER_RETRY_MAX_MS = 1000, // this
@@ -66,6 +73,7 @@ struct ledger_item {
         struct {
             int slot;
             bool was_paused;      // out
+            bool afresh;          // out: the attempt before ended as "missing epochs"
             struct store_job job; // out; `ack` may take its strings by zeroing it
         } begin;
         struct {
@@ -91,6 +99,16 @@ struct ledger_item {
         struct {
             int epochs_done; // out: contiguous from 1
             int epoch_last;  // out
+            int missing;     // out: attempts before that left out an epoch
+            bool beyond;     // out: trial_is_beyond()
+            // What is committed with it if the trial turns out to be complete: a LEDGER_END, all but its `barren`,
+            // and perhaps a LEDGER_BEGIN.  NULL: nothing.  Owned
+            struct ledger_item *end, *next;
+            // How that is judged; `outcome` lacks what the rows tell, and has no texts
+            struct attempt_outcome outcome;
+            int retries, barren;
+            int progress_from; // from so many epochs done on it has progressed
+            bool complete;     // out: `end` and `next` were committed, and follow
         } close;
         struct {
             struct store_end end;    // the strings of which are these:
@@ -121,9 +139,11 @@ struct ledger_calls {
     void *context;
 };
 
-/* Starts the thread, which has `store` to itself until ledger_free().  Jobs are those of `sweep_id`. */
+/* Starts the thread, which has `store` and `ahead` (NULL: no folders are made ahead) to itself until ledger_close().
+ * Jobs are those of `sweep_id`. */
 int ledger_new(struct ledger **ledger, struct uv_loop_s *loop, struct store *store,
-               int64_t sweep_id, const struct ledger_calls *calls, struct err *err);
+               int64_t sweep_id, struct ahead *ahead, const struct ledger_calls *calls,
+               struct err *err);
 
 void ledger_push(struct ledger *ledger, struct ledger_item *item);
 
@@ -135,7 +155,7 @@ void ledger_hurry(struct ledger *ledger);
 void ledger_end_waits(struct ledger *ledger);
 
 /* Writes what is queued and ends the thread.  Acks that were not delivered yet are dropped: who wants
- * them runs the loop until they have come.  The memory goes in the loop's next round, which has to be run.
+ * them runs the loop until they have come; but for notices, which it delivers itself.  The memory goes in the loop's next round, which has to be run.
  * NULL is fine. */
 void ledger_close(struct ledger *ledger);
 

@@ -11,6 +11,7 @@
 #include "runner/grid.h"
 #include "runner/key.h"
 #include "runner/keymap.h"
+#include "runner/pieces.h"
 #include "runner/placeholder.h"
 #include "runner/program.h"
 
@@ -28,6 +29,7 @@ struct planner {
     plan_trial_fn *each;
     void *context;
     struct checker *checker; // NULL: the trainer's configs are its own affair
+    struct pieces *pieces;   // NULL: each point is made as JSON
     struct grid_point
         window[PLAN_WINDOW]; // being checked: places first .. last - 1, modulo its size
     int64_t first, last;
@@ -60,9 +62,10 @@ static void enqueue(struct planner *p, int64_t trial) {
 static int ask_store(struct planner *p, const struct store_point *point,
                      struct store_planned *planned, struct err *err) {
     if (p->options->dry_run) {
-        int64_t *times = keymap_at(&p->seen, point->key);
         int rc = store_preview_point(p->store, point, planned, err);
-        planned->repeated = rc == ERR_OK && (*times)++ > 0;
+        if (rc == ERR_OK && p->pieces == NULL) { // which are all different
+            planned->repeated = (*keymap_at(&p->seen, point->key))++ > 0;
+        }
         return rc;
     }
     return store_put_point(p->store, p->plan.sweep_id, point, planned, err);
@@ -138,10 +141,26 @@ static void refuse(struct planner *p, const struct grid_point *point, const stru
     }
 }
 
+/* It could not look at the config's data for want of room: that is no fault of the config. */
+static bool met_full_disk(const struct cJSON *answer, struct err *err) {
+    if (strcmp(text_of(answer, "reason", ""), "disk full") != 0) {
+        return false;
+    }
+    const struct cJSON *errors = json_get(answer, "errors");
+    const struct cJSON *first =
+        errors != NULL && json_type(errors) == JSON_ARRAY ? json_first(errors) : NULL;
+    (void)err_set(err, ERR_FULL, "%s",
+                  first != NULL ? text_of(first, "message", "disk full") : "disk full");
+    return true;
+}
+
 static int judge(struct planner *p, struct grid_point *point, const struct cJSON *answer,
                  struct err *err) {
     p->checked++;
     if (!json_bool(json_get(answer, "ok"))) {
+        if (met_full_disk(answer, err)) {
+            return err->code;
+        }
         refuse(p, point, answer);
         return ERR_OK;
     }
@@ -207,18 +226,33 @@ static int settle(struct planner *p, struct grid_point *point, struct err *err) 
 
 /* ---- the whole sweep ---- */
 
+/* Where each point is well as it is. */
+static int take_point(struct planner *p, int64_t ordinal, struct err *err) {
+    struct store_point point;
+    if (!pieces_at(p->pieces, ordinal, &point)) {
+        p->plan.excluded++;
+        return ERR_OK;
+    }
+    return count_trial(p, &point, err);
+}
+
+static int make_point(struct planner *p, int64_t ordinal, struct err *err) {
+    struct grid_point point;
+    bool excluded;
+    int rc = grid_at(p->sweep, ordinal, &point, &excluded, err);
+    if (rc == ERR_OK && excluded) {
+        p->plan.excluded++;
+    } else if (rc == ERR_OK) {
+        rc = settle(p, &point, err);
+    }
+    return rc;
+}
+
 static int each_point(struct planner *p, struct err *err) {
     int64_t size = grid_size(p->sweep);
     int rc = ERR_OK;
     for (int64_t ordinal = 0; ordinal < size && rc == ERR_OK; ordinal++) {
-        struct grid_point point;
-        bool excluded;
-        rc = grid_at(p->sweep, ordinal, &point, &excluded, err);
-        if (rc == ERR_OK && excluded) {
-            p->plan.excluded++;
-        } else if (rc == ERR_OK) {
-            rc = settle(p, &point, err);
-        }
+        rc = p->pieces != NULL ? take_point(p, ordinal, err) : make_point(p, ordinal, err);
     }
     while (p->first < p->last && rc == ERR_OK) {
         rc = settle_oldest(p, err);
@@ -307,6 +341,17 @@ static int note_placeholders(struct planner *p, const char *argument) {
     return count;
 }
 
+/* Without a check nothing can be said against a config but that a placeholder's value is not there. */
+static void cut_to_pieces(struct planner *p) {
+    p->pieces = p->checker == NULL ? pieces_new(p->sweep) : NULL;
+    for (int i = 0; i < p->filled_count && p->pieces != NULL; i++) {
+        if (!pieces_have(p->pieces, p->filled[i])) {
+            pieces_free(p->pieces); // each point that lacks it is to be told
+            p->pieces = NULL;
+        }
+    }
+}
+
 /* A trainer that is not there would fail every trial: better said now. */
 static int find_trainer(struct planner *p, struct err *err) {
     const char *name = p->sweep->trainer[0];
@@ -339,6 +384,7 @@ static void planner_release(struct planner *p) {
         free(p->filled[i]);
     }
     free(p->filled);
+    pieces_free(p->pieces);
     complaints_release(&p->complaints);
     keymap_release(&p->seen);
     buf_release(&p->params);
@@ -350,6 +396,7 @@ static int make(struct planner *p, struct err *err) {
     if (rc != ERR_OK) {
         return rc;
     }
+    cut_to_pieces(p);
     bool dry = p->options->dry_run;
     rc = dry ? look_at_all(p, err) : store_begin(p->store, err);
     if (rc == ERR_OK && !dry) {

@@ -2,6 +2,7 @@
  *
  *     for each point:  grid_at -> check (besom-trainer check) -> key -> store_put_point -> count
  *
+ * (for a trainer without a check, and where the axes stand alone, pieces_at -> store_put_point: runner/pieces.h)
  * in one transaction: when any config is refused nothing is stored and nothing starts.  Memory: a
  * trial number for each trial that is to run, and PLAN_WINDOW points that are being checked.
  *
@@ -46,7 +47,7 @@ struct plan {
 /* Plans a sweep into the open, writable store; commits.  Complaints about configs go to `diag` (one
  * for each distinct complaint, with the first point that has it and how many do) and then nothing is
  * stored and ERR_RANGE is returned.  `each` may be NULL.  ERR_PARSE when the check itself breaks,
- * ERR_NOT_FOUND when there is no besom-trainer, and the store's errors.  `plan` is empty after a
+ * ERR_NOT_FOUND when there is no besom-trainer, ERR_FULL when it or the store met a full disk, and the store's errors.  `plan` is empty after a
  * failure. */
 int plan_make(struct plan *plan, struct store *store, const struct sweep *sweep,
               const struct plan_options *options, struct diag *diag, plan_trial_fn *each,

@@ -44,28 +44,57 @@ static int check_folder(const char *out_dir, struct err *err) {
                          "%s: no results folder: it has neither trials/ nor sweeps/", out_dir);
 }
 
-/* ERR_OK: it is to be made anew. */
-static int check_present(const char *out_dir, bool force, struct err *err) {
+/* ERR_OK: it is to be made anew, but for one that looks intact and is *present, to be compared with what is made. */
+static int look_at_present(const char *out_dir, bool force, struct store **present,
+                           struct err *err) {
     struct store *store;
     struct err why, ignored;
-    int rc = store_open(&store, out_dir, STORE_READ, &why);
-    if (rc == ERR_VERSION || rc == ERR_BUSY) {
+    int rc = store_open(&store, out_dir, STORE_CHECK, &why);
+    if (rc == ERR_BUSY || rc == ERR_FULL || (rc == ERR_VERSION && !force)) {
         *err = why;
-        return rc;
+        return rc != ERR_VERSION
+                   ? rc
+                   : err_set(err, rc,
+                             "%.900s; --force makes it anew all the same and keeps this "
+                             "one beside it",
+                             why.msg);
     }
     if (rc != ERR_OK) {
         return ERR_OK; // damaged, or not there
     }
-    rc = restore_check(store, &why);
-    (void)store_close(store, &ignored); // a reader has nothing to lose
-    if (rc != ERR_OK || force) {
-        return ERR_OK;
+    if (restore_check(store, &why) == ERR_OK && !force) {
+        *present = store;
+    } else {
+        (void)store_close(store, &ignored); // a reader has nothing to lose
     }
-    return err_set(
-        err, ERR_RANGE,
-        "%s/results.db is intact, so it was left as it is; --force makes it anew all the "
-        "same and keeps this one beside it",
-        out_dir);
+    return ERR_OK;
+}
+
+/* Never ERR_OK: it is left as it was, since it is equal, or since it is not for us to say that what it has besides is
+ * worth nothing. */
+static int compare(struct store *made, struct store *present, const char *out_dir,
+                   struct rebuild_result *result, struct err *err) {
+    int64_t count = 0;
+    struct buf *text = &result->report.problems;
+    int rc = restore_compare(made, present, text, &count, err);
+    if (rc == ERR_OK && count == 0) { // else each trial would be told twice
+        rc = log_rows_read_all(made, out_dir, false, &result->from_logs, err);
+        rc = rc == ERR_OK ? restore_compare_attempts(made, present, text, &count, err) : rc;
+    }
+    if (rc != ERR_OK) {
+        return err_wrap(err, "compare %s/results.db with its copies", out_dir);
+    }
+    if (count > 0) {
+        return err_set(err, ERR_CORRUPT,
+                       "%s/results.db differs from its copies, as said above, and was left as it "
+                       "was; the copies are whole by their hashes: --force makes it anew from them "
+                       "and keeps this one beside it",
+                       out_dir);
+    }
+    return err_set(err, ERR_RANGE,
+                   "%s/results.db is intact, so it was left as it is; --force makes it anew all "
+                   "the same and keeps this one beside it",
+                   out_dir);
 }
 
 /* ---- the new one ---- */
@@ -78,48 +107,6 @@ static void remove_work(const char *work) {
         free(path);
     }
     (void)rmdir(work); // likewise; what else is in there is not ours
-}
-
-struct trial_row {
-    int64_t id;
-    int attempts;
-    char *key;
-};
-
-static int list_trials(struct store *store, struct trial_row **rows, size_t *count,
-                       struct err *err) {
-    struct query q;
-    int rc = query_open(&q, store, "SELECT id, attempts, key FROM trial ORDER BY id", err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    while ((rc = query_next(&q, err)) > 0) {
-        if ((*count & (*count - 1)) == 0) { // at every power of two
-            *rows = mem_resize(*rows, *count == 0 ? 1 : 2 * *count, sizeof **rows);
-        }
-        (*rows)[(*count)++] = (struct trial_row){query_int(&q, 0), (int)query_int(&q, 1),
-                                                 mem_strdup(query_text(&q, 2))};
-    }
-    query_close(&q);
-    return rc;
-}
-
-static int read_logs(struct store *store, const char *out_dir, struct log_rows *added,
-                     struct err *err) {
-    struct trial_row *rows = NULL;
-    size_t count = 0;
-    int rc = list_trials(store, &rows, &count, err);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == ERR_OK) {
-            char *path = mem_printf("%s/trials/%s/log", out_dir, rows[i].key);
-            rc = log_rows_read(store, path, rows[i].id, rows[i].attempts, added, err);
-            rc = rc == ERR_OK ? rc : err_wrap(err, "%s", path);
-            free(path);
-        }
-        free(rows[i].key);
-    }
-    free(rows);
-    return rc;
 }
 
 static int count_rows(struct store *store, struct rebuild_result *result, struct err *err) {
@@ -141,20 +128,23 @@ static int count_rows(struct store *store, struct rebuild_result *result, struct
     return rc < 0 ? rc : ERR_OK;
 }
 
-static int fill(struct store *store, const char *out_dir, struct rebuild_result *result,
-                struct err *err) {
+static int fill(struct store *store, struct store *present, const char *out_dir,
+                struct rebuild_result *result, struct err *err) {
     int closed;
     int rc = store_begin(store, err);
     rc = rc == ERR_OK ? restore_folder(store, out_dir, &result->report, err) : rc;
-    rc = rc == ERR_OK ? read_logs(store, out_dir, &result->from_logs, err) : rc;
+    if (rc == ERR_OK && present != NULL) {
+        return compare(store, present, out_dir, result, err);
+    }
+    rc = rc == ERR_OK ? log_rows_read_all(store, out_dir, false, &result->from_logs, err) : rc;
     rc = rc == ERR_OK ? store_recover(store, &closed, err) : rc;
     rc = rc == ERR_OK ? count_rows(store, result, err) : rc;
     rc = rc == ERR_OK ? store_commit(store, err) : rc;
     return rc == ERR_OK ? restore_check(store, err) : rc;
 }
 
-static int make(const char *work, const char *out_dir, struct rebuild_result *result,
-                struct err *err) {
+static int make(const char *work, struct store *present, const char *out_dir,
+                struct rebuild_result *result, struct err *err) {
     struct store *store;
     struct err second;
     int rc = fs_mkdirs(work, err);
@@ -162,7 +152,7 @@ static int make(const char *work, const char *out_dir, struct rebuild_result *re
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = fill(store, out_dir, result, err);
+    rc = fill(store, present, out_dir, result, err);
     int closed = store_close(store, &second); // moves the log's rows into the file and flushes it
     if (rc == ERR_OK && closed != ERR_OK) {
         *err = second;
@@ -248,18 +238,21 @@ static int exchange(const char *work, const char *out_dir, char **kept, struct e
 
 int rebuild_run(const char *out_dir, bool force, struct rebuild_result *result, struct err *err) {
     int lock_fd = -1;
+    struct store *present = NULL;
+    struct err ignored;
     *result = (struct rebuild_result){0};
     int rc = check_folder(out_dir, err);
     rc = rc == ERR_OK ? run_lock(out_dir, &lock_fd, err) : rc;
-    rc = rc == ERR_OK ? check_present(out_dir, force, err) : rc;
+    rc = rc == ERR_OK ? look_at_present(out_dir, force, &present, err) : rc;
     if (rc == ERR_OK) {
         char *work = mem_printf("%s/%s", out_dir, WORK_DIR);
         remove_work(work);
-        rc = make(work, out_dir, result, err);
+        rc = make(work, present, out_dir, result, err);
         rc = rc == ERR_OK ? exchange(work, out_dir, &result->kept, err) : rc;
         remove_work(work);
         free(work);
     }
+    (void)store_close(present, &ignored); // a reader has nothing to lose
     if (lock_fd >= 0) {
         (void)close(lock_fd); // releases the folder; nothing was written through it
     }

@@ -1,8 +1,9 @@
 /* runner/rebuild.h - a lost results.db made anew from the files beside it.
  *
  *     lock the folder
- *     results.db intact?                                      refused, unless forced
+ *     results.db looks intact?                                compared below, unless forced
  *     DIR/rebuild.tmp/results.db:   snapshots of sweeps and trials (results/restore.h)
+ *                                   has results.db all of that?   refused in either case, told what it has not
  *                                 + epochs that only the logs have (runner/log_rows.h)
  *                                 + attempts left open are closed, as after a runner that died
  *                                   COMMIT, integrity_check, foreign_key_check
@@ -12,7 +13,7 @@
  * Invariants
  *   1. Nothing of the trials' folders is written, nothing at all is deleted but rebuild.tmp.
  *   2. The database goes aside before its write-ahead log: at every moment there is either the old pair, or a
- *      log without a database, which store_open() refuses, or nothing, or the new one.  A log never stands beside
+ *      log without a database or nothing, which store_open() refuses, or the new one.  A log never stands beside
  *      a database that it is not of.
  *   3. Interrupted anywhere, it can be done again, with the same outcome. */
 #ifndef RUNNER_REBUILD_H
@@ -34,10 +35,11 @@ struct rebuild_result {
 };
 void rebuild_result_release(struct rebuild_result *result);
 
-/* `force`: also when results.db is intact.
+/* `force`: also when results.db is intact, or seems to be none of ours: one flipped bit says so.
  *
- *     ERR_RANGE      it is intact, and not forced
- *     ERR_VERSION    it is another application's, or a newer besom's
+ *     ERR_RANGE      it is intact and has what its copies have, and not forced
+ *     ERR_CORRUPT    it looks intact and differs from its copies, in what the report's problems say; not forced
+ *     ERR_VERSION    it is another application's, or a newer besom's, and not forced
  *     ERR_NOT_FOUND  no such folder, or nothing in it to make the database from
  *     ERR_BUSY       a run holds the folder, or somebody locks the database
  *     ERR_IO, ERR_FULL, ERR_CORRUPT   what is there stays as it is; rebuild.tmp is removed by the next one */

@@ -7,7 +7,7 @@
 
 int64_t room_left(const char *dir) {
     struct statvfs fs;
-    if (statvfs(dir, &fs) != 0) {
+    if (statvfs(dir, &fs) != 0 || fs.f_blocks == 0) { // of a tmpfs without a limit
         return INT64_MAX;
     }
     bool root = geteuid() == 0; // what is reserved is for root

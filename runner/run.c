@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "runner/ahead.h"
 #include "runner/ledger.h"
+#include "runner/loop.h"
 #include "runner/program.h"
 #include "runner/run_internal.h"
 #include "runner/slot_watch.h"
@@ -74,10 +76,33 @@ void run_warn(struct run *run, int64_t trial, const char *fmt, ...) {
 
 /* ---- the pool ---- */
 
+int64_t run_next_trial(struct run *run) {
+    if (run->stopping || run->draining || run->failed) {
+        return 0;
+    }
+    if (run->returned_count > 0) {
+        return run->returned[--run->returned_count];
+    }
+    return run->next < run->plan->queue_count ? run->plan->queue[run->next++] : 0;
+}
+
 void run_slot_is_idle(struct run *run, struct slot *slot) {
-    bool more = run->next < run->plan->queue_count;
-    if (more && !run->stopping && !run->draining && !run->failed) {
-        slot_run(slot, run->plan->queue[run->next++]);
+    if (slot->next_begun && !run->failed) {
+        slot_go_on(slot); // it ends at once when the run is stopping
+        return;
+    }
+    int64_t trial = run_next_trial(run);
+    if (trial != 0) {
+        slot_run(slot, trial);
+    }
+}
+
+void run_return_trial(struct run *run, int64_t trial) {
+    run->returned[run->returned_count++] = trial; // each slot has one at most
+    for (int i = 0; i < run->slot_count; i++) {
+        if (run->slots[i].state == SLOT_IDLE) {
+            run_slot_is_idle(run, &run->slots[i]);
+        }
     }
 }
 
@@ -113,6 +138,17 @@ void run_kill(struct run *run) {
     for (int i = 0; i < run->slot_count; i++) {
         slot_kill(&run->slots[i]);
     }
+}
+
+void run_kill_strays(struct run *run) {
+    pid_t shims[RUN_SLOT_MAX];
+    int count = 0;
+    for (int i = 0; i < run->slot_count; i++) {
+        if (run->slots[i].worker != NULL) {
+            shims[count++] = worker_pid(run->slots[i].worker);
+        }
+    }
+    strays_kill(&run->strays, shims, count);
 }
 
 void run_stop(struct run *run, int signal, const char *why) {
@@ -272,6 +308,7 @@ static void make_slots(struct run *run) {
     jobs = jobs < RUN_SLOT_MAX ? jobs : RUN_SLOT_MAX;
     run->slot_count = jobs;
     run->slots = mem_zalloc((size_t)jobs, sizeof *run->slots);
+    run->returned = mem_zalloc((size_t)jobs, sizeof *run->returned);
     run->slot_views = mem_zalloc((size_t)jobs, sizeof *run->slot_views);
     for (int i = 0; i < jobs; i++) {
         slot_init(&run->slots[i], run, i);
@@ -314,9 +351,12 @@ static int start(struct run *run, struct store *store, struct err *err) {
     if (rc == ERR_OK) {
         make_groups(run);
     }
-    return rc == ERR_OK
-               ? ledger_new(&run->ledger, &run->loop, store, run->plan->sweep_id, &calls, err)
-               : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    run->ahead = ahead_new(store, run->site.out_dir, run->plan->queue, run->plan->queue_count);
+    return ledger_new(&run->ledger, &run->loop, store, run->plan->sweep_id, run->ahead, &calls,
+                      err);
 }
 
 /* ---- running ---- */
@@ -335,6 +375,7 @@ static void run_all(struct run *run) {
 
 static void close_all(struct run *run) {
     ledger_close(run->ledger);
+    ahead_free(run->ahead);
     run_signals_close(run);
     uv_close((uv_handle_t *)&run->tick, NULL);
     uv_close((uv_handle_t *)&run->grace, NULL);
@@ -348,12 +389,14 @@ static void close_all(struct run *run) {
         cgroup_close(run->slots[i].group);
     }
     free(run->cgroup_place);
+    strays_release(&run->strays);
     progress_release(&run->progress);
     wire_record_release(&run->line);
     wire_record_release(&run->shown);
     free((char *)(uintptr_t)run->site.shim); // both are ours
     free((char *)(uintptr_t)run->site.out_dir);
     free(run->slots);
+    free(run->returned);
     free(run->slot_views);
 }
 
@@ -366,17 +409,6 @@ static void fill_result(const struct run *run, struct run_result *result) {
                                   .seconds = run_seconds_since(run, run->start_ns)};
 }
 
-/* uv_loop_init() aborts when it gets no pipe. */
-static int try_pipe(struct err *err) {
-    int fd[2];
-    if (pipe2(fd, O_CLOEXEC) != 0) {
-        return err_io(err, errno, "start the event loop: make a pipe");
-    }
-    (void)close(fd[0]); // nothing was written
-    (void)close(fd[1]);
-    return ERR_OK;
-}
-
 int run_sweep(struct store *store, const struct sweep *sweep, const struct plan *plan,
               const struct run_options *options, run_observer_fn *observer, void *context,
               struct run_result *result, struct err *err) {
@@ -387,22 +419,16 @@ int run_sweep(struct store *store, const struct sweep *sweep, const struct plan 
     run->retries = options->retries >= 0 ? options->retries : sweep->retries;
     run->observer = observer;
     run->context = context;
-    // Refused only when it is called with NULL.  uv_* would abort(), or fail in ways that look like others.
-    (void)uv_replace_allocator(mem_malloc, mem_realloc, mem_calloc, free);
-    int rc = try_pipe(err);
+    int rc = loop_init(&run->loop, err);
     if (rc != ERR_OK) {
         free(run);
         return rc;
-    }
-    rc = uv_loop_init(&run->loop);
-    if (rc != 0) {
-        free(run);
-        return err_set(err, ERR_IO, "start the event loop: %s", uv_strerror(rc));
     }
     void (*before)(int) = signal(SIGPIPE, SIG_IGN); // a closed stdout is the observer's affair
     (void)uv_timer_init(&run->loop, &run->tick);    // these two always succeed
     (void)uv_timer_init(&run->loop, &run->grace);
     run_signals_init(run);
+    strays_init(&run->strays);
     run->tick.data = run->grace.data = run;
     run->start_ns = uv_hrtime();
     make_slots(run);

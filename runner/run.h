@@ -10,6 +10,7 @@
  *
  *     SIGINT, SIGTERM, SIGHUP   no trial is started any more; workers get SIGTERM, to save and leave
  *     SIGINT after any of them  workers are killed at once; the sweep's timeout.grace_s later they are anyway
+ *     SIGTERM after SIGINT      likewise
  *     SIGTSTP                   workers are stopped, then the runner; the pause does not count as time
  *     SIGUSR1                   RUN_STATUS
  *
@@ -24,7 +25,8 @@
  *   3. A trial has at most one worker.
  *   4. What a worker prints is bounded: lines by WIRE_LINE_MAX, the ledger's queue by back-pressure
  *      (reading stops), the log by RUN_LOG_MAX.
- *   5. No worker outlives the runner: the shim ends its whole tree when the runner is gone. */
+ *   5. No worker outlives the runner: the shim ends its whole tree when the runner is gone, and the runner that of a shim
+ *      which was killed. */
 #ifndef RUNNER_RUN_H
 #define RUNNER_RUN_H
 
@@ -146,9 +148,13 @@ int run_sweep(struct store *store, const struct sweep *sweep, const struct plan 
               const struct run_options *options, run_observer_fn *observer, void *context,
               struct run_result *result, struct err *err);
 
+/* What is said when a run begins to wait for room on the folder's disk, and when there is some.  On the heap. */
+char *run_room_words(const char *out_dir, bool is_over);
+
 /* Opens the folder for writing: makes it, takes its lock, opens the store, closes what a killed runner
- * left open.  ERR_BUSY names the folder.  `patience` is the store's, NULL the usual one.  `lock_fd` is closed by the
- * caller after store_close(). */
+ * left open, with the epochs that only its logs have (runner/log_rows.h).  ERR_BUSY names the folder.  `patience` is the store's, NULL the usual one.  `lock_fd`, -1 before, is closed by the
+ * caller after store_close().  After ERR_FULL the lock, if it was had, stays in `lock_fd`, for another try: nobody comes
+ * in between. */
 int run_open(const char *out_dir, const struct store_patience *patience, struct store **store,
              int *lock_fd, int *recovered, struct err *err);
 

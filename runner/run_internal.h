@@ -9,6 +9,7 @@
 #include "runner/progress.h"
 #include "runner/run.h"
 #include "runner/slot.h"
+#include "runner/strays.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,10 +38,13 @@ struct run {
     uv_timer_t tick, grace;
     uv_signal_t signals[RUN_SIGNALS];
     struct ledger *ledger;
+    struct ahead *ahead;
 
     struct slot *slots;
     int slot_count;
-    int64_t next; // in the plan's queue
+    int64_t next;      // in the plan's queue
+    int64_t *returned; // owned: trials before it that are to be run still
+    int returned_count;
 
     bool stopping; // nothing is started any more, workers are to leave
     bool draining; // no new trial is started, running ones end as they like
@@ -55,6 +59,7 @@ struct run {
     uint64_t tick_ns,
         lag_ns; // when it ticked last; time that no limit counts, see run_watch_clock()
     struct oom_watch oom;
+    struct strays strays;
     char *cgroup_place; // owned: where groups go; NULL
     struct progress progress;
     struct run_view view;
@@ -78,6 +83,10 @@ void run_emit(struct run *run, const struct run_event *event);
 void run_warn(struct run *run, int64_t trial, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The next trial of the queue, which is the caller's to run; 0: no more is to be started. */
+int64_t run_next_trial(struct run *run);
+/* The caller does not run it after all. */
+void run_return_trial(struct run *run, int64_t trial);
 /* A slot has become idle. */
 void run_slot_is_idle(struct run *run, struct slot *slot);
 /* A trial failed for good: does the halt policy say to stop? */
@@ -86,6 +95,9 @@ void run_check_halt(struct run *run);
 /* Asks all workers to leave; `why` is shown.  `signal`: 0 when it is the halt policy. */
 void run_stop(struct run *run, int signal, const char *why);
 void run_kill(struct run *run);
+
+/* A shim has ended that could not end what was below it. */
+void run_kill_strays(struct run *run);
 
 /* ---- run_wait.c ---- */
 

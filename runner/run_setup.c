@@ -5,6 +5,8 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "results/snapshot.h"
+#include "runner/log_rows.h"
 
 #include <math.h>
 #include <sched.h>
@@ -98,10 +100,24 @@ int run_lock(const char *out_dir, int *fd, struct err *err) {
     return rc == ERR_BUSY ? err_set(err, ERR_BUSY, "another run is working in %s", out_dir) : rc;
 }
 
-/* What a killed runner left open is closed.  We hold the lock, so nobody is working on it. */
-static int recover(struct store *store, int *recovered, struct err *err) {
+/* What the run would build on and write the copies of anew, against the copies that there are: before anything is
+ * written. */
+static int compare_copies(struct store *store, struct err *err) {
+    struct snapshots *snapshots = snapshots_new(store);
+    int rc = snapshots_check(snapshots, err);
+    snapshots_free(snapshots);
+    if (rc == ERR_DIFFERS) {
+        rc = err->code = ERR_CORRUPT;
+    }
+    return rc;
+}
+
+/* What a killed runner left open gets what it had told, and is closed.  We hold the lock, so nobody is working on it. */
+static int recover(struct store *store, const char *out_dir, int *recovered, struct err *err) {
+    struct log_rows added = {0};
     int count = 0;
     int rc = store_begin(store, err);
+    rc = rc == ERR_OK ? log_rows_read_all(store, out_dir, true, &added, err) : rc;
     rc = rc == ERR_OK ? store_recover(store, &count, err) : rc;
     rc = rc == ERR_OK ? store_commit(store, err) : rc;
     if (rc == ERR_OK) {
@@ -115,23 +131,26 @@ static int recover(struct store *store, int *recovered, struct err *err) {
 int run_open(const char *out_dir, const struct store_patience *patience, struct store **store,
              int *lock_fd, int *recovered, struct err *err) {
     struct store *opened = NULL;
-    int fd = -1;
+    int rc = ERR_OK;
     // The lock before anything that writes: the folders inside are made by its holder.
-    int rc = fs_mkdirs(out_dir, err);
-    rc = rc == ERR_OK ? run_lock(out_dir, &fd, err) : rc;
+    if (*lock_fd < 0) {
+        rc = fs_mkdirs(out_dir, err);
+        rc = rc == ERR_OK ? run_lock(out_dir, lock_fd, err) : rc;
+    }
     rc = rc == ERR_OK ? make_folders(out_dir, err) : rc;
     rc = rc == ERR_OK ? store_open_patiently(&opened, out_dir, STORE_WRITE, patience, err) : rc;
-    rc = rc == ERR_OK ? recover(opened, recovered, err) : rc;
+    rc = rc == ERR_OK ? compare_copies(opened, err) : rc;
+    rc = rc == ERR_OK ? recover(opened, out_dir, recovered, err) : rc;
     if (rc != ERR_OK) {
         struct err ignored; // the first failure is the one to tell
         (void)store_close(opened, &ignored);
-        if (fd >= 0) {
-            (void)close(fd); // nothing was written through it
+        if (rc != ERR_FULL && *lock_fd >= 0) {
+            (void)close(*lock_fd); // nothing was written through it
+            *lock_fd = -1;
         }
         return rc;
     }
     *store = opened;
-    *lock_fd = fd;
     return ERR_OK;
 }
 

@@ -36,8 +36,16 @@ static void on_signal(uv_signal_t *handle, int number) {
         }
         run_stop(run, number, "Ctrl-C again to kill");
         break;
+    case SIGTERM:
+        // After its own kind it says nothing new: schedulers send it to the group and to each process.
+        if (run->signal == SIGINT) {
+            run_kill(run);
+            break;
+        }
+        run_stop(run, number, "SIGTERM");
+        break;
     default:
-        run_stop(run, number, number == SIGTERM ? "SIGTERM" : "SIGHUP");
+        run_stop(run, number, "SIGHUP");
         break;
     }
 }
@@ -63,7 +71,7 @@ int run_signals_start(struct run *run, struct err *err) {
             rc = uv_signal_start(&run->signals[i], on_signal, numbers[i]);
         }
     }
-    return rc == 0 ? ERR_OK : err_set(err, ERR_IO, "catch signals: %s", uv_strerror(rc));
+    return rc == 0 ? ERR_OK : err_io(err, -rc, "catch signals"); // libuv negates errno
 }
 
 void run_signals_close(struct run *run) {

@@ -2,9 +2,10 @@
  *
  * Several may wait for the same at once: the ledger, slots that want to start a trainer, trainers that want to save.
  * The user is told when the first begins to and when the last has ended. */
+#include "base/mem.h"
 #include "runner/run_internal.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static const struct {
     const char *brief; // for the live view
@@ -33,15 +34,23 @@ static const char *brief_of_waits(const struct run *run) {
     return NULL;
 }
 
-static void tell(struct run *run, enum run_event_kind kind, const char *format, const char *word) {
-    char message[1024];
+static char *phrase(const char *format, const char *word) {
     // The formats are ours, above.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(message, sizeof message, format, word); // a long one is cut
+    return mem_printf(format, word);
 #pragma GCC diagnostic pop
+}
+
+char *run_room_words(const char *out_dir, bool is_over) {
+    return phrase(is_over ? words[RUN_WAIT_ROOM].end : words[RUN_WAIT_ROOM].begin, out_dir);
+}
+
+static void tell(struct run *run, enum run_event_kind kind, const char *format, const char *word) {
+    char *message = phrase(format, word);
     run->view.waiting = brief_of_waits(run);
     run_emit(run, &(struct run_event){.kind = kind, .message = message});
+    free(message);
 }
 
 void run_wait_begin(struct run *run, enum run_wait what, const char *met) {

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -45,6 +46,8 @@ struct shim {
     int64_t most_bytes; // 0: no limit
     bool reports;
     int status; // of the trainer; -1: it has not ended
+    int *
+        exec_failure; // shared with the child: its errno when the trainer could not be executed; NULL
     struct shim_report report;
 };
 
@@ -108,9 +111,10 @@ static void reset_signals(void) {
 }
 
 /* In the child. */
-static _Noreturn void become_trainer(char **argv, pid_t shim) {
+static _Noreturn void become_trainer(const struct shim *shim, pid_t shim_pid) {
+    char **argv = shim->argv;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); // known to every kernel since 2.1.57
-    if (getppid() != shim) {
+    if (getppid() != shim_pid) {
         _exit(SHIM_EXIT_NOT_STARTED);
     }
     (void)setpgid(0, 0); // as the shim does, so that it is done before either goes on
@@ -119,8 +123,18 @@ static _Noreturn void become_trainer(char **argv, pid_t shim) {
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)execvp(argv[0], argv); // returns only when it failed
     int cause = errno;
+    if (shim->exec_failure != NULL) {
+        *shim->exec_failure = cause;
+    }
     (void)dprintf(STDERR_FILENO, "besom-shim: cannot start \"%s\": %s\n", argv[0], strerror(cause));
     _exit(cause == ENOENT ? SHIM_EXIT_NOT_FOUND : SHIM_EXIT_NOT_EXECUTABLE);
+}
+
+/* A number that both sides of a fork() see, and no exec() leaves open as it would a pipe. */
+static int *share_number(void) {
+    int *number =
+        mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return number != MAP_FAILED ? number : NULL; // the exit status has to do then
 }
 
 /* fork() into the group.  To join it later would take a lock of the whole kernel, for milliseconds. */
@@ -269,6 +283,8 @@ static bool read_arguments(struct shim *shim, int argc, char **argv) {
 
 /* Out of the runner's session, with no descriptor of its own. */
 static bool leave_runner(const struct shim *shim) {
+    (void)prctl(PR_SET_NAME,
+                "sweep-shim"); // "pkill -9 besom" is not to kill who tidies up behind it
     (void)prctl(PR_SET_PDEATHSIG, RUNNER_GONE_SIGNAL); // these two fail on no kernel that has
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);            // close_range()
     if (getppid() != shim->runner) {
@@ -297,18 +313,22 @@ int main(int argc, char **argv) {
         return SHIM_EXIT_NOT_STARTED;
     }
     pid_t self = getpid();
+    shim.exec_failure = share_number();
     shim.trainer = fork_into(shim.group);
     if (shim.trainer == 0) {
-        become_trainer(shim.argv, self);
+        become_trainer(&shim, self);
     }
     if (shim.trainer < 0) {
+        shim.report.not_started = errno;
         (void)dprintf(STDERR_FILENO, "besom-shim: fork: %s\n", strerror(errno));
+        tell(&shim);
         return SHIM_EXIT_NOT_STARTED;
     }
     (void)setpgid(shim.trainer, shim.trainer); // both do it: whoever is late fails, and it is done
     watch(&shim);
     shim.report.killed = shim.status < 0;
     kill_all_below(&shim);
+    shim.report.not_started = shim.exec_failure != NULL ? *shim.exec_failure : 0;
     tell(&shim);
     // -1: it could not be killed; a plain SIGKILL's status
     end_alike(shim.status < 0 ? SIGKILL : shim.status);

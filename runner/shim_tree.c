@@ -9,14 +9,11 @@
 
 enum { DEPTH_MAX = 64 }; // killing from above makes deeper ones our own children
 
-/* What is done to each process; -1 when it has died meanwhile: harmless. */
-typedef void visit_fn(pid_t pid, void *context);
-
-static void visit_below(pid_t pid, visit_fn *visit, void *context, int depth);
+static void visit_below(pid_t pid, tree_visit_fn *visit, void *context, int depth);
 
 /* /proc/PID/task/TID/children: "12 13 " */
-static void visit_children_of_thread(pid_t pid, const char *tid, visit_fn *visit, void *context,
-                                     int depth) {
+static void visit_children_of_thread(pid_t pid, const char *tid, tree_visit_fn *visit,
+                                     void *context, int depth) {
     char path[80], text[32];
     (void)snprintf(path, sizeof path, "/proc/%d/task/%.16s/children", (int)pid, tid); // fits
     FILE *file = fopen(path, "re");
@@ -33,7 +30,7 @@ static void visit_children_of_thread(pid_t pid, const char *tid, visit_fn *visit
     (void)fclose(file); // only read
 }
 
-static void visit_below(pid_t pid, visit_fn *visit, void *context, int depth) {
+static void visit_below(pid_t pid, tree_visit_fn *visit, void *context, int depth) {
     char path[32];
     (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid); // fits
     DIR *threads = depth < DEPTH_MAX ? opendir(path) : NULL;
@@ -47,6 +44,10 @@ static void visit_below(pid_t pid, visit_fn *visit, void *context, int depth) {
         }
     }
     (void)closedir(threads); // only read
+}
+
+void tree_children(pid_t pid, tree_visit_fn *visit, void *context) {
+    visit_below(pid, visit, context, DEPTH_MAX - 1);
 }
 
 /* ---- signals ---- */

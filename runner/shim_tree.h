@@ -1,10 +1,16 @@
-/* runner/shim_tree.h - everything below the shim: signalling it, and what memory it uses.  Part of besom-shim:
- * libc only. */
+/* runner/shim_tree.h - everything below the shim: signalling it, and what memory it uses.  Part of besom-shim,
+ * so libc only; the runner has it for runner/strays.h. */
 #ifndef RUNNER_SHIM_TREE_H
 #define RUNNER_SHIM_TREE_H
 
 #include <stdint.h>
 #include <sys/types.h>
+
+/* What is done to each process. */
+typedef void tree_visit_fn(pid_t pid, void *context);
+
+/* Visits the children of `pid`, those of all its threads. */
+void tree_children(pid_t pid, tree_visit_fn *visit, void *context);
 
 /* Signals all descendants of `pid`, parents before their children.  Those that it misses because the tree changes
  * meanwhile are met when it is called again. */

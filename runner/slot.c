@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "runner/launch.h"
 #include "runner/ledger.h"
 #include "runner/room.h"
 #include "runner/run_internal.h"
@@ -9,10 +10,12 @@
 #include "runner/slot_wait.h"
 #include "runner/slot_watch.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void slot_init(struct slot *slot, struct run *run, int index) {
     *slot = (struct slot){.run = run, .index = index};
@@ -22,6 +25,7 @@ void slot_init(struct slot *slot, struct run *run, int index) {
 
 static void clear_attempt(struct slot *slot) {
     struct slot_attempt *a = &slot->attempt;
+    free(a->program);
     free(a->drift);
     free(a->stopped);
     free(a->failed_reason);
@@ -46,32 +50,111 @@ static struct run_event event_of(const struct slot *slot, enum run_event_kind ki
                               .label = slot->job.label};
 }
 
-static void push(struct slot *slot, enum ledger_kind kind, enum slot_state state) {
-    slot->state = state;
-    ledger_push(slot->run->ledger, ledger_item_new(kind, slot, slot->trial, slot->attempt.number));
-}
-
 /* ---- beginning ---- */
+
+static struct ledger_item *new_begin(struct slot *slot, int64_t trial) {
+    struct ledger_item *item = ledger_item_new(LEDGER_BEGIN, slot, trial, 0);
+    item->begin.slot = slot->index + 1;
+    return item;
+}
 
 static void begin_attempt(struct slot *slot) {
     clear_attempt(slot);
     slot->state = SLOT_BEGINNING;
-    struct ledger_item *item = ledger_item_new(LEDGER_BEGIN, slot, slot->trial, 0);
-    item->begin.slot = slot->index + 1;
-    ledger_push(slot->run->ledger, item);
+    ledger_push(slot->run->ledger, new_begin(slot, slot->trial));
 }
 
-void slot_run(struct slot *slot, int64_t trial) {
+static void take_trial(struct slot *slot, int64_t trial) {
     slot->trial = trial;
-    slot->begun = false;
+    slot->next = 0;
+    slot->begun = slot->next_begun = false;
     slot->barren = slot->idle_saves = slot->epochs_best = slot->bad_lines = slot->roomless = 0;
     slot->needs_room = false;
     memset(slot->drift_told, 0, sizeof slot->drift_told);
+}
+
+void slot_run(struct slot *slot, int64_t trial) {
+    take_trial(slot, trial);
     begin_attempt(slot);
+}
+
+void slot_go_on(struct slot *slot) {
+    take_trial(slot, slot->next);
+    clear_attempt(slot);
+    slot->state = SLOT_BEGINNING; // the answer is on its way
 }
 
 static void line(void *context, const char *text, size_t len, bool cut) {
     slot_line(context, text, len, cut);
+}
+
+/* ---- closing: which rows are there? ---- */
+
+/* How the attempt went; what the rows tell is not in it. */
+static struct attempt_outcome outcome_of(const struct slot *slot) {
+    const struct slot_attempt *a = &slot->attempt;
+    bool started = a->spawn_failure == NULL && !a->asked && !a->killed;
+    bool roomless = started && room_was_the_cause(a->room_left, a->end.tail);
+    return (struct attempt_outcome){.no_room = roomless,
+                                    .exit_status = a->end.exit_status,
+                                    .signal = a->end.signal,
+                                    .spawn_failure = a->spawn_failure,
+                                    .done_event = a->done_event,
+                                    .stopped = a->stopped,
+                                    .failed_reason = a->failed_reason,
+                                    .failed_message = a->failed_message,
+                                    .differs = a->differs,
+                                    .stopping = a->asked,
+                                    .killed = a->killed,
+                                    .watch = a->watch.cause,
+                                    .limit_s = a->watch.cause == WATCHDOG_HANG
+                                                   ? a->watch.limits.epoch_s
+                                                   : a->watch.limits.trial_s,
+                                    .memory_mb = a->over_mb,
+                                    .memory_limit_mb = slot->run->sweep->memory_mb,
+                                    .out_of_memory = a->out_of_memory,
+                                    .epochs = slot->job.epochs};
+}
+
+/* From so many epochs done on the attempt has got on. */
+static int progress_from(const struct slot *slot) {
+    int more = slot->job.epochs_done + 1;
+    return more > slot->epochs_best ? more : slot->epochs_best;
+}
+
+static struct ledger_item *new_end(struct slot *slot, enum trial_status status) {
+    const struct slot_attempt *a = &slot->attempt;
+    struct ledger_item *item = ledger_item_new(LEDGER_END, slot, slot->trial, a->number);
+    item->end.end = (struct store_end){.status = status,
+                                       .exit_status = a->end.exit_status,
+                                       .signal = a->end.signal,
+                                       .peak_mb = (double)a->end.report.peak_bytes * 1e-6,
+                                       .seconds = watchdog_ran_s(&a->watch, 0)};
+    return item;
+}
+
+/* Most attempts end well: then their end, and the beginning of the slot's next trial, are committed with their last
+ * rows.  Not where anything else is known of it, or has to be told. */
+static void close_attempt(struct slot *slot) {
+    const struct attempt_outcome outcome = outcome_of(slot);
+    struct ledger_item *item =
+        ledger_item_new(LEDGER_CLOSE, slot, slot->trial, slot->attempt.number);
+    bool plain = outcome.exit_status == 0 && outcome.stopped == NULL &&
+                 outcome.failed_reason == NULL && outcome.differs == NULL && !outcome.stopping &&
+                 !outcome.killed && outcome.watch == WATCHDOG_NONE && outcome.memory_mb == 0.0;
+    if (plain) {
+        if (slot->next == 0) {
+            slot->next = run_next_trial(slot->run);
+        }
+        item->close.end = new_end(slot, TRIAL_COMPLETE);
+        item->close.next = slot->next != 0 ? new_begin(slot, slot->next) : NULL;
+        item->close.outcome = outcome;
+        item->close.retries = slot->run->retries;
+        item->close.barren = slot->barren;
+        item->close.progress_from = progress_from(slot);
+    }
+    slot->state = SLOT_CLOSING;
+    ledger_push(slot->run->ledger, item);
 }
 
 static void go_idle(struct slot *slot) {
@@ -82,13 +165,30 @@ static void go_idle(struct slot *slot) {
     run_slot_is_idle(slot->run, slot);
 }
 
+/* The shim is there, but it could not execute the trainer. */
+static void note_not_started(struct slot_attempt *a) {
+    int cause = (int)a->end.report.not_started;
+    bool is_there = a->program != NULL && access(a->program, F_OK) == 0;
+    a->spawn_failure = mem_printf(
+        "cannot start %s: %s%s", a->program != NULL ? a->program : "the trainer", strerror(cause),
+        cause == ENOENT && is_there ? "; it is there, but not its interpreter (see its first line)"
+                                    : "");
+    a->end.exit_status = -1; // the shim's, not the trainer's
+}
+
 static void ended(void *context, const struct worker_end *end) {
     struct slot *slot = context;
     slot->worker = NULL;
     slot->attempt.end = *end;
+    if (end->reported && end->report.not_started != 0) {
+        note_not_started(&slot->attempt);
+    }
     slot->attempt.room_left = room_left(slot->run->site.out_dir);
     slot_wait_over(slot); // what the trainer waited for
     slot_watch_end(slot);
+    if (!end->reported) {
+        run_kill_strays(slot->run);
+    }
     if (slot->run->failed) {
         go_idle(slot);
         return;
@@ -97,14 +197,15 @@ static void ended(void *context, const struct worker_end *end) {
         run_warn(slot->run, slot->trial, "the log of trial %lld is not complete: %s",
                  (long long)slot->trial, strerror(end->log_cause));
     }
-    push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+    close_attempt(slot);
 }
 
 static int spawn(struct slot *slot, struct err *err) {
     struct launch launch;
     const struct launch_place place = {.attempt = slot->attempt.number,
                                        .slot = slot->index + 1,
-                                       .group = cgroup_path(slot->group)};
+                                       .group = cgroup_path(slot->group),
+                                       .afresh = slot->attempt.afresh};
     int rc = launch_prepare(&launch, &slot->run->site, &slot->job, &place, err);
     if (rc != ERR_OK) {
         return rc;
@@ -117,6 +218,7 @@ static int spawn(struct slot *slot, struct err *err) {
                                      .reports = true};
     const struct worker_calls calls = {line, ended, slot};
     rc = worker_start(&slot->worker, &slot->run->loop, &spec, &calls, err);
+    slot->attempt.program = rc == ERR_OK ? mem_strdup(launch.program) : NULL;
     launch_release(&launch);
     return rc;
 }
@@ -130,12 +232,12 @@ static void start_worker(struct slot *slot) {
     if (slot->run->stopping) {
         slot_wait_over(slot);
         slot->attempt.asked = true; // between its row and its process: none is needed any more
-        push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+        close_attempt(slot);
         return;
     }
     if (!slot_watch_begin(slot)) {
         slot_wait_over(slot);
-        push(slot, LEDGER_CLOSE, SLOT_CLOSING); // its time is used up
+        close_attempt(slot); // its time is used up
         return;
     }
     int rc = spawn(slot, &err);
@@ -148,7 +250,7 @@ static void start_worker(struct slot *slot) {
     if (rc != ERR_OK) {
         slot_watch_end(slot);
         slot->attempt.spawn_failure = mem_strdup(err.msg);
-        push(slot, LEDGER_CLOSE, SLOT_CLOSING);
+        close_attempt(slot);
     } else {
         slot->state = SLOT_RUNNING;
         struct run_event event = event_of(slot, RUN_TRIAL_STARTED);
@@ -165,6 +267,7 @@ static void ack_begin(struct slot *slot, struct ledger_item *item) {
     slot->job = item->begin.job; // taken over
     item->begin.job = (struct store_job){0};
     slot->attempt.number = item->attempt;
+    slot->attempt.afresh = item->begin.afresh;
     struct run_slot_view *view = &slot->run->slot_views[slot->index];
     if (!slot->begun) {
         slot->begun = true;
@@ -184,33 +287,11 @@ static void ack_begin(struct slot *slot, struct ledger_item *item) {
 
 /* ---- ending ---- */
 
-static struct attempt_outcome outcome_of(const struct slot *slot, const struct ledger_item *item,
-                                         bool progressed) {
-    const struct slot_attempt *a = &slot->attempt;
-    bool started = a->spawn_failure == NULL && !a->asked && !a->killed;
-    bool roomless = started && room_was_the_cause(a->room_left, a->end.tail);
-    return (struct attempt_outcome){.no_room = roomless,
-                                    .exit_status = a->end.exit_status,
-                                    .signal = a->end.signal,
-                                    .spawn_failure = a->spawn_failure,
-                                    .done_event = a->done_event,
-                                    .stopped = a->stopped,
-                                    .failed_reason = a->failed_reason,
-                                    .failed_message = a->failed_message,
-                                    .differs = a->differs,
-                                    .progressed = progressed,
-                                    .stopping = a->asked,
-                                    .killed = a->killed,
-                                    .watch = a->watch.cause,
-                                    .limit_s = a->watch.cause == WATCHDOG_HANG
-                                                   ? a->watch.limits.epoch_s
-                                                   : a->watch.limits.trial_s,
-                                    .memory_mb = a->over_mb,
-                                    .memory_limit_mb = slot->run->sweep->memory_mb,
-                                    .out_of_memory = a->out_of_memory,
-                                    .epochs_done = item->close.epochs_done,
-                                    .epoch_last = item->close.epoch_last,
-                                    .epochs = slot->job.epochs};
+static bool has_state(const struct slot *slot) {
+    char *dir = mem_printf("%s/trials/%s", slot->run->site.out_dir, slot->job.key);
+    bool has = launch_has_state(dir);
+    free(dir);
+    return has;
 }
 
 /* Why the trial is complete although it has fewer epochs than were asked for; NULL when it has not. */
@@ -220,28 +301,36 @@ static const char *stopped_early(const struct slot *slot, int epochs_done) {
     return complete && !all ? slot->attempt.stopped : NULL;
 }
 
-/* All rows of the attempt are committed: judges, and commits the verdict. */
+/* All rows of the attempt are committed: judges, and commits the verdict, unless it was committed with them. */
 static void ack_close(struct slot *slot, const struct ledger_item *item) {
     struct slot_attempt *a = &slot->attempt;
-    bool progressed = item->close.epochs_done > slot->job.epochs_done &&
-                      item->close.epochs_done >= slot->epochs_best;
-    const struct attempt_outcome outcome = outcome_of(slot, item, progressed);
+    int done = item->close.epochs_done;
+    struct attempt_outcome outcome = outcome_of(slot);
+    outcome.epochs_done = done;
+    outcome.epoch_last = item->close.epoch_last;
+    bool matters = done < outcome.epoch_last || item->close.beyond;
+    outcome.has_state = matters && has_state(slot);
+    outcome.beyond = item->close.beyond && outcome.has_state;
+    outcome.afresh = item->close.missing;
+    outcome.progressed = done >= progress_from(slot);
     trial_judge(&outcome, slot->run->retries, &slot->barren, &a->verdict);
-    slot->idle_saves = progressed ? 0 : slot->idle_saves + 1;
-    slot->epochs_best =
-        item->close.epochs_done > slot->epochs_best ? item->close.epochs_done : slot->epochs_best;
+    slot->idle_saves = outcome.progressed ? 0 : slot->idle_saves + 1;
+    slot->epochs_best = done > slot->epochs_best ? done : slot->epochs_best;
+    slot->state = SLOT_ENDING;
+    if (item->close.complete) {
+        slot->next_begun = slot->next != 0;
+        return; // its end is the next answer
+    }
+    if (slot->next != 0) {
+        run_return_trial(slot->run, slot->next); // this one may take long still
+        slot->next = 0;
+    }
     const struct trial_verdict *v = &a->verdict;
-    struct ledger_item *end = ledger_item_new(LEDGER_END, slot, slot->trial, a->number);
     // Between two attempts a trial is paused: that is what it is when the runner dies now.
-    end->end.end =
-        (struct store_end){.status = v->status == TRIAL_PENDING ? TRIAL_PAUSED : v->status,
-                           .exit_status = a->end.exit_status,
-                           .signal = a->end.signal,
-                           .class = v->class,
-                           .peak_mb = (double)a->end.report.peak_bytes * 1e-6,
-                           .seconds = watchdog_ran_s(&a->watch, 0),
-                           .barren = slot->barren};
-    const char *stopped = stopped_early(slot, item->close.epochs_done);
+    struct ledger_item *end = new_end(slot, v->status == TRIAL_PENDING ? TRIAL_PAUSED : v->status);
+    end->end.end.class = v->class;
+    end->end.end.barren = slot->barren;
+    const char *stopped = stopped_early(slot, done);
     if (stopped != NULL) {
         end->end.stopped = mem_strdup(stopped);
     }
@@ -250,7 +339,6 @@ static void ack_close(struct slot *slot, const struct ledger_item *item) {
         end->end.message = mem_strdup(v->message);
         end->end.log_tail = a->end.tail == NULL ? NULL : mem_strdup(a->end.tail);
     }
-    slot->state = SLOT_ENDING;
     ledger_push(slot->run->ledger, end);
 }
 

@@ -6,7 +6,8 @@
  *               |  ted)  STARTING (waits for room or processes) |
  *               +----------- WAITING <--------------------------+
  *
- * In BEGINNING, CLOSING and ENDING it waits for the ledger's answer.  Which trial runs, and when the run
+ * In BEGINNING, CLOSING and ENDING it waits for the ledger's answer.  Where a trial is complete, its rows, the verdict
+ * and the row of the slot's next trial are one commit, and three answers.  Which trial runs, and when the run
  * stops, is run.c's to decide; this module does what one trial needs. */
 #ifndef RUNNER_SLOT_H
 #define RUNNER_SLOT_H
@@ -42,8 +43,10 @@ enum slot_drift { SLOT_DRIFT_NUMERICS, SLOT_DRIFT_PROGRAM, SLOT_DRIFT_COUNT };
 struct slot_attempt {
     int number;
     bool deterministic; // the trainer promised to give the same bits again
+    bool afresh;        // begun without the state of those before
     bool done_event, asked, killed;
     char *failed_reason, *failed_message, *differs, *spawn_failure; // owned; NULL
+    char *program;                                                  // owned: the trainer's; NULL
     char *drift;   // owned: what is not as in attempts before, and may be why bits differ; NULL
     char *stopped; // owned: why it ended before its last epoch; NULL
     struct worker_end end; // its tail is owned here
@@ -69,6 +72,8 @@ struct slot {
 
     // the trial, over its attempts in this run
     int64_t trial;
+    int64_t next;    // what it takes after it; 0: not chosen yet, or nothing
+    bool next_begun; // its attempt is committed already
     struct store_job job;
     bool begun;
     int barren,
@@ -86,6 +91,8 @@ void slot_init(struct slot *slot, struct run *run, int index);
 
 /* An idle slot takes a trial. */
 void slot_run(struct slot *slot, int64_t trial);
+/* It takes its next one, whose attempt was committed with the last one's end. */
+void slot_go_on(struct slot *slot);
 
 /* The ledger's answer to something that this slot pushed. */
 void slot_ack(struct slot *slot, struct ledger_item *item);

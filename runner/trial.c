@@ -31,12 +31,15 @@ static void fail(struct trial_verdict *verdict, enum trial_failure failure) {
 }
 
 /* Whether a trial is tried again after such a failure. */
-static bool may_retry(enum trial_failure failure, bool progressed, int barren, int retries) {
+static bool may_retry(enum trial_failure failure, const struct attempt_outcome *o, int barren,
+                      int retries) {
     switch (trial_failures[failure].rule) {
     case RULE_NEVER:
         break;
     case RULE_PROGRESS:
-        return progressed;
+        return o->progressed;
+    case RULE_AFRESH:
+        return o->has_state && o->afresh < retries;
     case RULE_BARREN:
         return barren <= retries;
     case RULE_FREE:
@@ -54,11 +57,21 @@ static bool is_complete(const struct attempt_outcome *o) {
     if (o->exit_status != 0 || !is_contiguous(o)) {
         return false;
     }
+    if (o->beyond) {
+        return o->epochs > 0 && o->epochs_done >= o->epochs;
+    }
     if (o->epochs > 0) {
         bool ended_early = o->done_event && o->stopped != NULL && o->epochs_done > 0;
         return o->epochs_done >= o->epochs || ended_early;
     }
     return o->done_event || !(o->stopping || o->watch != WATCHDOG_NONE);
+}
+
+bool trial_is_beyond(const struct trial_ahead *ahead) {
+    if (ahead->from_epoch > 0) {
+        return ahead->from_epoch > ahead->epochs_done;
+    }
+    return ahead->lost && !ahead->progressed && ahead->epochs_done < ahead->epochs;
 }
 
 /* ---- which failure ---- */
@@ -91,7 +104,7 @@ static enum trial_failure failure_of_end(const struct attempt_outcome *o) {
     if (o->exit_status != 0) {
         return FAILURE_EXIT;
     }
-    return is_contiguous(o) ? FAILURE_INCOMPLETE : FAILURE_MISSING;
+    return is_contiguous(o) && !o->beyond ? FAILURE_INCOMPLETE : FAILURE_MISSING;
 }
 
 static enum trial_failure failure_of(const struct attempt_outcome *o) {
@@ -125,6 +138,23 @@ static const char *megabytes(double mb, char text[32]) {
     return text;
 }
 
+static void say_missing(const struct attempt_outcome *o, struct trial_verdict *verdict) {
+    const char *what = "its trainer never told it";
+    if (o->has_state) {
+        what = verdict->status == TRIAL_PENDING
+                   ? "the trial begins again, its state is put aside"
+                   : "its trainer has saved it and does not tell it; with --retry-failed the trial "
+                     "begins again, its state is put aside";
+    }
+    if (is_contiguous(o)) {
+        SAY(verdict, "epoch %d is missing, and the state is beyond it: %s", o->epochs_done + 1,
+            what);
+        return;
+    }
+    SAY(verdict, "epoch %d is missing, the last is %d: %s", o->epochs_done + 1, o->epoch_last,
+        what);
+}
+
 static void say_end(const struct attempt_outcome *o, struct trial_verdict *verdict) {
     const char *name = sigabbrev_np(o->signal);
     switch (failure_of_end(o)) {
@@ -138,7 +168,7 @@ static void say_end(const struct attempt_outcome *o, struct trial_verdict *verdi
         SAY(verdict, "exit status %d", o->exit_status);
         break;
     case FAILURE_MISSING:
-        SAY(verdict, "epoch %d is missing; the last is %d", o->epochs_done + 1, o->epoch_last);
+        say_missing(o, verdict);
         break;
     default:
         SAY(verdict, "%s after %d of %lld epochs",
@@ -232,10 +262,9 @@ void trial_judge(const struct attempt_outcome *o, int retries, int *barren,
         SAY(verdict, "saved its state after epoch %d and asked to be called again", o->epochs_done);
     } else {
         fail(verdict, failure);
+        verdict->status = may_retry(failure, o, *barren, retries) ? TRIAL_PENDING : TRIAL_FAILED;
         say(o, failure, verdict);
         verdict->no_room = failure == FAILURE_NO_ROOM;
-        verdict->status =
-            may_retry(failure, o->progressed, *barren, retries) ? TRIAL_PENDING : TRIAL_FAILED;
     }
 }
 

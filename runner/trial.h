@@ -30,6 +30,7 @@ enum trial_rule {
     RULE_NEVER,    // failed at once
     RULE_PROGRESS, // tried again when the attempt brought an epoch, else failed
     RULE_BARREN,   // tried again until `retries` attempts in a row more brought nothing
+    RULE_AFRESH,   // begun again without its state, if it has one, `retries` times at most
     RULE_FREE      // tried again, and does not count
 };
 
@@ -40,7 +41,7 @@ enum trial_rule {
     X(DIVERGED, "diverged", "diverged", RULE_NEVER)          /* the trainer said so */             \
     X(GAVE_UP, NULL, "exit", RULE_NEVER)                     /* it said "failed", and why */       \
     X(TIMEOUT, "timeout", "timeout", RULE_NEVER)             /* timeout.trial_s is used up */      \
-    X(MISSING, "missing epochs", "protocol", RULE_NEVER)     /* status 0, an epoch was skipped */  \
+    X(MISSING, "missing epochs", "protocol", RULE_AFRESH)    /* status 0, an epoch was skipped */  \
     X(OVER_LIMIT, "memory limit", "memory", RULE_PROGRESS)   /* beyond limits.memory_mb */         \
     X(OUT_OF_MEMORY, "out of memory", "memory", RULE_BARREN) /* the kernel killed it */            \
     X(HANG, "hang", "hang", RULE_BARREN)                     /* no epoch for timeout.epoch_s */    \
@@ -83,10 +84,26 @@ struct attempt_outcome {
     double memory_mb;           // what it used when it was killed for it; 0: it was not
     double memory_limit_mb;
     bool out_of_memory; // the kernel killed it for want of memory
-    int epochs_done;    // contiguous from 1, committed
-    int epoch_last;     // the highest committed
-    int64_t epochs;     // asked for; 0: not known
+    bool has_state;     // the trainer has something in its folder
+    bool beyond; // that is the state after an epoch that was never told, or lost: trial_is_beyond()
+    int afresh;  // how often it was begun again without it
+    int epochs_done; // contiguous from 1, committed
+    int epoch_last;  // the highest committed
+    int64_t epochs;  // asked for; 0: not known
 };
+
+/* What tells of an attempt that the state it went on from has epochs after the last row. */
+struct trial_ahead {
+    int from_epoch; // that its start event told; 0: none
+    bool
+        lost; // the runner has died since the trial was last begun without a state: what it was told may be lost
+    bool progressed; // as in the outcome
+    int epochs_done;
+    int64_t epochs; // asked for; 0: not known
+};
+
+/* By its own word; or, where it says nothing and lines may be lost, as it brings nothing although epochs are to be done. */
+bool trial_is_beyond(const struct trial_ahead *ahead);
 
 struct trial_verdict {
     enum trial_status status; // TRIAL_PENDING: run it again
@@ -110,10 +127,11 @@ struct trial_verdict {
  *     it died, and the disk had no room             NO_ROOM
  *     no epoch for too long, however it left then   HANG
  *     status 85                                     PENDING   "saved"
- *     status 0, an epoch was skipped                MISSING
+ *     status 0, an epoch was skipped, or is lost    MISSING
  *     anything else                                 NOT_STARTED, SIGNAL, EXIT, INCOMPLETE
  *
- * A failure is FAILED or PENDING by its rule.  Status 0 of a trainer that was asked to stop proves nothing where
+ * A failure is FAILED or PENDING by its rule.  Where an epoch is missing, the state that is there is beyond it, so that
+ * no attempt that goes on from it would tell it: the next one begins without (launch_place.afresh).  Status 0 of a trainer that was asked to stop proves nothing where
  * the count of epochs is not known: srun, for one, answers so when its task was cancelled.
  *
  * `barren` is updated: 0 after progress or a saved state, as it was after "interrupted" and without room, else one

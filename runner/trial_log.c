@@ -167,7 +167,7 @@ static bool adopt_tail(struct trial_log *log, int fd) {
     }
     log->fd = fd;
     log->in_tail = true;
-    log->size = log->begun_at = size_of(fd);
+    log->size = size_of(fd);
     log->mark_len = (int64_t)len;
     log->lines = count_lines(fd, log->mark_len);
     return true;
@@ -305,7 +305,7 @@ int trial_log_open(struct trial_log *log, const char *path, int attempt, int64_t
     }
     log->fd = fd;
     log->path = mem_strdup(path);
-    log->size = size_of(fd);
+    log->size = log->begun_at = size_of(fd);
     end_half_a_line(log);
     put_header(log);
     trial_log_flush(log);

@@ -3,10 +3,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/wire.h"
+#include "runner/process.h"
 #include "runner/trial_log.h"
 
 #include <errno.h>
 #include <fcntl.h> // O_CLOEXEC
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -27,17 +29,17 @@ struct stream {
     uv_pipe_t pipe;
     struct worker *worker;
     bool is_stdout, at_end;
-    size_t late; // bytes read since the process ended
-    struct wire_splitter splitter;
-    struct buf rest; // read, but not looked at yet: the worker was paused between two lines
+    size_t late;                 // bytes read since the process ended
+    struct wire_splitter logged; // for the log
+    struct wire_splitter taken;  // for the records, of stdout
+    struct buf rest; // read and logged, but not taken yet: the worker was paused between two lines
 };
 
 struct worker {
-    uv_process_t process;
+    struct process process;
     uv_timer_t grace;
     struct stream stream[STREAM_COUNT];
-    int handles;      // not closed yet; the last one's callback frees the worker
-    bool has_process; // the handle was made
+    int handles; // not closed yet; the last one's callback frees the worker
     bool exited, paused, ended;
     int exit_status, signal;
     int report_fd; // -1: none
@@ -53,7 +55,8 @@ static void on_closed(uv_handle_t *handle) {
         return;
     }
     for (int i = 0; i < STREAM_COUNT; i++) {
-        wire_splitter_release(&w->stream[i].splitter);
+        wire_splitter_release(&w->stream[i].logged);
+        wire_splitter_release(&w->stream[i].taken);
         buf_release(&w->stream[i].rest);
     }
     trial_log_close(&w->log);
@@ -72,8 +75,8 @@ static void close_handle(struct worker *w, void *handle) {
 }
 
 static void close_all(struct worker *w) {
-    if (w->has_process) {
-        close_handle(w, &w->process);
+    if (w->process.has_handle) {
+        close_handle(w, &w->process.child);
     }
     close_handle(w, &w->grace);
     for (int i = 0; i < STREAM_COUNT; i++) {
@@ -109,13 +112,14 @@ static void finish_if_all_ended(struct worker *w) {
 
 /* ---- lines ---- */
 
-static void on_line(void *context, const char *text, size_t len, bool cut) {
+static void log_line(void *context, const char *text, size_t len, bool cut) {
     struct stream *s = context;
-    struct worker *w = s->worker;
-    trial_log_line(&w->log, text, len, cut, s->is_stdout);
-    if (s->is_stdout) {
-        w->calls.line(w->calls.context, text, len, cut);
-    }
+    trial_log_line(&s->worker->log, text, len, cut, s->is_stdout);
+}
+
+static void take_line(void *context, const char *text, size_t len, bool cut) {
+    struct stream *s = context;
+    s->worker->calls.line(s->worker->calls.context, text, len, cut);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -126,39 +130,43 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 
 static void note_dropped(struct stream *s) {
     char text[128];
-    if (s->splitter.dropped > 0) {
+    if (s->logged.dropped > 0) {
         (void)snprintf(text, sizeof text, "of lines longer than %d bytes, %llu bytes are left out",
-                       WIRE_LINE_MAX, (unsigned long long)s->splitter.dropped); // fits
+                       WIRE_LINE_MAX, (unsigned long long)s->logged.dropped); // fits
         trial_log_note(&s->worker->log, text);
     }
 }
 
 static void end_stream(struct stream *s) {
     s->at_end = true;
-    wire_end(&s->splitter, on_line, s);
+    wire_end(&s->logged, log_line, s);
     note_dropped(s);
     trial_log_flush(&s->worker->log);
+    wire_end(&s->taken, take_line, s);
     (void)uv_read_stop((uv_stream_t *)&s->pipe); // always succeeds
 }
 
-/* Takes lines until the worker is paused; what is left then waits. */
+/* Takes lines of stdout until the worker is paused; what is left then waits. */
 static void take(struct stream *s, const char *text, size_t len) {
     while (len > 0 && !s->worker->paused) {
-        size_t used = wire_feed_line(&s->splitter, text, len, on_line, s);
+        size_t used = wire_feed_line(&s->taken, text, len, take_line, s);
         text += used;
         len -= used;
     }
     if (len > 0) {
         buf_put(&s->rest, text, len);
     }
-    trial_log_flush(&s->worker->log);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     struct stream *s = stream->data;
     if (n > 0) {
         s->late += s->worker->exited ? (size_t)n : 0;
-        take(s, buf->base, (size_t)n);
+        wire_feed(&s->logged, buf->base, (size_t)n, log_line, s);
+        trial_log_flush(&s->worker->log); // first, so that it has what the runner dies of taking
+        if (s->is_stdout) {
+            take(s, buf->base, (size_t)n);
+        }
     } else if (n < 0) { // 0: nothing there now
         end_stream(s);
         finish_if_all_ended(s->worker);
@@ -219,19 +227,18 @@ static void on_grace(uv_timer_t *timer) {
     finish(w);
 }
 
-static void on_process_end(uv_process_t *process, int64_t exit_status, int term_signal) {
-    struct worker *w = process->data;
+static void on_process_end(struct process *process, int exit_status, int signal) {
+    struct worker *w = process->child.data;
     w->exited = true;
-    w->signal = term_signal;
-    w->exit_status = term_signal != 0 ? -1 : (int)exit_status;
+    w->signal = signal;
+    w->exit_status = exit_status;
     (void)uv_timer_start(&w->grace, on_grace, WORKER_GRACE_MS, 0); // fails while closing only
     finish_if_all_ended(w);
 }
 
 void worker_signal(struct worker *w, int number) {
     if (!w->exited) {
-        // ESRCH: it has ended, and on_process_end is on its way
-        (void)uv_process_kill(&w->process, number);
+        (void)kill(w->process.pid, number); // ours until it is waited for
     }
 }
 
@@ -273,23 +280,12 @@ static int open_report(struct worker *w, int *child, struct err *err) {
 
 static int spawn(struct worker *w, uv_loop_t *loop, const struct worker_spec *spec,
                  const int child[CHILD_COUNT], struct err *err) {
-    uv_stdio_container_t stdio[] = {
-        {.flags = UV_IGNORE}, // becomes /dev/null
-        {.flags = UV_INHERIT_FD, .data.fd = child[0]},
-        {.flags = UV_INHERIT_FD, .data.fd = child[1]},
-        {.flags = UV_INHERIT_FD, .data.fd = child[2]}, // SHIM_REPORT_FD
-    };
-    const uv_process_options_t options = {.exit_cb = on_process_end,
-                                          .file = spec->argv[0],
-                                          .args = spec->argv,
-                                          .env = spec->env,
-                                          .stdio_count = spec->reports ? 4 : 3,
-                                          .stdio = stdio};
-    int rc = uv_spawn(loop, &w->process, &options);
-    w->process.data = w;
-    w->has_process = true; // also when it failed
-    w->handles++;
-    return rc == 0 ? ERR_OK : err_io(err, -rc, "start %s", spec->argv[0]); // libuv negates errno
+    int count = spec->reports ? CHILD_COUNT : STREAM_COUNT; // the last is SHIM_REPORT_FD
+    int rc =
+        process_start(&w->process, loop, spec->argv, spec->env, child, count, on_process_end, err);
+    w->process.child.data = w;
+    w->handles += w->process.has_handle;
+    return rc;
 }
 
 static struct worker *new_worker(uv_loop_t *loop, const struct worker_calls *calls) {

@@ -5,7 +5,7 @@
  *        process exited AND both pipes at their end --> ended(), and it frees itself
  *
  * stdin is /dev/null; stdout and stderr are pipes, not socket pairs (which /dev/stdout cannot be opened
- * on).  Every line of either goes to the log; those of stdout also to `line`.
+ * on).  Every line of either goes to the log; those of stdout also to `line`, once they are in the log's file.
  *
  * Pipes can stay open after the process is gone, when something that it left behind holds them: then
  * they are read for WORKER_GRACE_MS more, and given up. */

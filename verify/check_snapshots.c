@@ -6,8 +6,8 @@
  *     [1,"val_accuracy",0,0.8125,"4605493369432473600"]
  *     {"end":"trial","attempts":1,"ended_at":1764000000.25,"bytes":N,"xxh3":"..."}     hash of all before its digits
  *
- * A file whose last line is not about the trial's last attempt is old: the next run writes it, so only its form is
- * looked at. */
+ * A file whose last line is not about the trial's last attempt is old: the next run writes it.  It must have nothing
+ * that the database has not, or has not set aside.  check_rows.c compares. */
 #include "verify/checks.h"
 #include "verify/db.h"
 #include "verify/facts.h"
@@ -85,83 +85,10 @@ static cJSON *read_end(const struct checking *c, const struct text *text, const 
     return end;
 }
 
-/* ---- the rows of a trial ---- */
+/* ---- those of trials ---- */
 
-enum { EPOCH, METRIC, BITS, COLUMNS };
-
-/* Where the columns of table `value` are; -1 in another table. */
-struct columns {
-    int at[COLUMNS];
-};
-
-static struct columns read_columns(const cJSON *columns, const char *table) {
-    static const char *const names[COLUMNS] = {"epoch", "metric", "bits"};
-    struct columns found = {{-1, -1, -1}};
-    int i = 0;
-    for (const cJSON *name = strcmp(table, "value") == 0 && columns != NULL ? columns->child : NULL;
-         name != NULL; name = name->next, i++) {
-        for (int k = 0; k < COLUMNS; k++) {
-            if (cJSON_IsString(name) && strcmp(name->valuestring, names[k]) == 0) {
-                found.at[k] = i;
-            }
-        }
-    }
-    return found;
-}
-
-static int64_t read_integer(const cJSON *json) { // beyond 2^53 it is a string
-    return cJSON_IsString(json)   ? strtoll(json->valuestring, NULL, 10)
-           : cJSON_IsNumber(json) ? (int64_t)json->valuedouble
-                                  : 0;
-}
-
-static void compare_value(const struct checking *c, const struct facts *f, const cJSON *row,
-                          const struct columns *columns, const char *path) {
-    const char *metric = cJSON_GetStringValue(cJSON_GetArrayItem(row, columns->at[METRIC]));
-    int64_t epoch = read_integer(cJSON_GetArrayItem(row, columns->at[EPOCH]));
-    int64_t bits = read_integer(cJSON_GetArrayItem(row, columns->at[BITS]));
-    const struct place place = {.trial = f->trial, .epoch = epoch, .metric = metric, .file = path};
-    const struct fact_value *v =
-        metric == NULL ? NULL : facts_value(f, epoch, metrics_find(c->metrics, metric));
-    if (v == NULL) {
-        report_bad(c->report, VERIFY_SNAPSHOTS, &place, "is here, and not in the database");
-    } else if (v->bits != bits) {
-        report_bad(c->report, VERIFY_SNAPSHOTS, &place,
-                   "has the bits 0x%016" PRIx64 " here, 0x%016" PRIx64 " in the database",
-                   (uint64_t)bits, (uint64_t)v->bits);
-    }
-}
-
-static void compare_rows(const struct checking *c, const struct facts *f, char *text,
-                         const char *path) {
-    struct columns columns = {{-1, -1, -1}};
-    char *table = NULL;
-    int values = 0, epochs = 0;
-    for (char *line = text, *next; *line != '\0'; line = next) {
-        next = line + strcspn(line, "\n");
-        next += *next == '\n';
-        cJSON *json = cJSON_ParseWithLength(line, (size_t)(next - line));
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "table"));
-        if (name != NULL) {
-            free(table);
-            table = checked_copy(name);
-            columns = read_columns(cJSON_GetObjectItemCaseSensitive(json, "columns"), name);
-        } else if (cJSON_IsArray(json) && table != NULL) {
-            epochs += strcmp(table, "epoch") == 0;
-            if (columns.at[EPOCH] >= 0 && columns.at[METRIC] >= 0 && columns.at[BITS] >= 0) {
-                values++;
-                compare_value(c, f, json, &columns, path);
-            }
-        }
-        cJSON_Delete(json);
-    }
-    free(table);
-    if (values != f->value_count || epochs != f->epoch_count) {
-        const struct place place = {.trial = f->trial, .file = path};
-        report_bad(c->report, VERIFY_SNAPSHOTS, &place,
-                   "has %d epochs and %d values, the database %d and %d", epochs, values,
-                   f->epoch_count, f->value_count);
-    }
+static int64_t read_integer(const cJSON *json) {
+    return cJSON_IsNumber(json) ? (int64_t)json->valuedouble : 0;
 }
 
 /* Is it about the trial's last attempt, as that has ended? */
@@ -174,6 +101,13 @@ static bool is_current(const struct facts *f, const cJSON *end) {
            read_integer(cJSON_GetObjectItemCaseSensitive(end, "attempts")) == last->attempt;
 }
 
+/* A run may have written it since the database was read: then it tells of later attempts. */
+static bool may_be_newer(const struct checking *c, const struct facts *f, const cJSON *end) {
+    int64_t attempts = read_integer(cJSON_GetObjectItemCaseSensitive(end, "attempts"));
+    return c->live && (f->attempt_count == 0 || f->attempt[f->attempt_count - 1].open ||
+                       attempts >= f->attempt[f->attempt_count - 1].attempt);
+}
+
 void check_trial_snapshot(const struct checking *c, const struct facts *f, int folder_fd) {
     struct text text;
     if (!read_text(folder_fd, "rows.jsonl", &text)) {
@@ -182,8 +116,8 @@ void check_trial_snapshot(const struct checking *c, const struct facts *f, int f
     char *path = checked_printf("trials/%s/rows.jsonl", f->key);
     const struct place place = {.trial = f->trial, .file = path};
     cJSON *end = read_end(c, &text, "trial", &place);
-    if (end != NULL && is_current(f, end)) {
-        compare_rows(c, f, text.bytes, path);
+    if (end != NULL && (is_current(f, end) || !may_be_newer(c, f, end))) {
+        compare_trial_rows(c, f, text.bytes, path, is_current(f, end));
     }
     report_count(c->report, VERIFY_SNAPSHOTS, 1);
     cJSON_Delete(end);
@@ -191,7 +125,24 @@ void check_trial_snapshot(const struct checking *c, const struct facts *f, int f
     free(path);
 }
 
-/* ---- those of sweeps: their form ---- */
+/* ---- those of sweeps ---- */
+
+/* Of the last plan, the sweep and its points are as the database has them; of an older one, the trials are there. */
+static void check_sweep_snapshot(const struct checking *c, const char *name, char *bytes,
+                                 const cJSON *end, const char *path) {
+    const cJSON *planned = cJSON_GetObjectItemCaseSensitive(end, "planned_at");
+    char *sql = sqlite3_mprintf("SELECT id, planned_at FROM sweep WHERE name = %Q", name);
+    int64_t id = 0;
+    bool is_current = false;
+    for (sqlite3_stmt *q = db_ask(c->db, sql, 0); db_next(c->db, &q);) {
+        id = sqlite3_column_int64(q, 0);
+        is_current = cJSON_IsNumber(planned) && planned->valuedouble == sqlite3_column_double(q, 1);
+    }
+    sqlite3_free(sql);
+    if (is_current || !c->live) { // else of a plan that was made since the database was read
+        compare_sweep_rows(c, id, name, bytes, path, is_current);
+    }
+}
 
 void check_sweep_snapshots(const struct checking *c) {
     static const char suffix[] = ".jsonl";
@@ -207,7 +158,14 @@ void check_sweep_snapshots(const struct checking *c) {
         }
         char *path = checked_printf("sweeps/%s", entry->d_name);
         const struct place place = {.file = path};
-        cJSON_Delete(read_end(c, &text, "sweep", &place));
+        cJSON *end = read_end(c, &text, "sweep", &place);
+        if (end != NULL) {
+            char *name = checked_copy(entry->d_name);
+            name[len - (sizeof suffix - 1)] = '\0';
+            check_sweep_snapshot(c, name, text.bytes, end, path);
+            free(name);
+        }
+        cJSON_Delete(end);
         report_count(c->report, VERIFY_SNAPSHOTS, 1);
         free(text.bytes);
         free(path);

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct db;
 struct facts;
@@ -51,5 +52,12 @@ void check_checkpoints(const struct checking *c, const struct facts *f, int fold
 /* check_snapshots.c: SNAPSHOTS */
 void check_trial_snapshot(const struct checking *c, const struct facts *f, int folder_fd);
 void check_sweep_snapshots(const struct checking *c);
+
+/* check_rows.c, likewise: the rows of a copy, `text`, which is read line by line.  `current`: nothing has changed in the
+ * database since it was written.  `sweep` is 0 when the database has none of that name. */
+void compare_trial_rows(const struct checking *c, const struct facts *f, char *text,
+                        const char *path, bool current);
+void compare_sweep_rows(const struct checking *c, int64_t sweep, const char *name, char *text,
+                        const char *path, bool current);
 
 #endif

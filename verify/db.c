@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- failures ---- */
@@ -176,6 +177,64 @@ static char *copy_aside(struct db *db) {
     return copy;
 }
 
+enum { WAIT_MS = 5000 }; // for who has the file locked
+
+#define LOOK "PRAGMA query_only = ON; BEGIN; SELECT count(*) FROM sqlite_schema"
+
+static int connect_as(struct db *db, const char *name, int flags, const char *sql) {
+    (void)sqlite3_close(db->db); // no statement is open yet; NULL is fine
+    db->db = NULL;
+    int rc = sqlite3_open_v2(name, &db->db, flags | SQLITE_OPEN_URI, NULL);
+    if (rc == SQLITE_OK) {
+        (void)sqlite3_extended_result_codes(db->db, 1); // these three: of an open connection
+        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_busy_timeout(db->db, WAIT_MS);
+        rc = sqlite3_exec(db->db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", NULL,
+                          NULL, NULL);
+        rc = rc == SQLITE_OK ? sqlite3_exec(db->db, sql, NULL, NULL, NULL) : rc;
+    }
+    return rc;
+}
+
+/* SQLite could not make its -shm, or not all of it. */
+static bool lacks_shm(int rc) {
+    return rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN ||
+           (rc & 0xff) == SQLITE_CANTOPEN;
+}
+
+/* Alone with the file, which the lock makes sure of, SQLite needs no -shm.  The lock is held while the pages are copied
+ * into a database of SQLite's own, in memory and what is much of it in TMPDIR.  Nothing is written to the file. */
+static int connect_aside(struct db *db, const char *uri) {
+    enum { STEP_MS = 20 };
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+    // In this mode SQLite keeps a shared lock while it waits for its own: of two at one instant neither would get it.
+    const char *lock_it = "PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE;" LOOK;
+    int rc = connect_as(db, uri, SQLITE_OPEN_READWRITE, lock_it);
+    for (int waited = 0; (rc & 0xff) == SQLITE_BUSY && waited < WAIT_MS; waited += STEP_MS) {
+        (void)sqlite3_close(db->db); // lets go of its lock for another's sake
+        db->db = NULL;
+        (void)nanosleep(&step, NULL);
+        rc = connect_as(db, uri, SQLITE_OPEN_READWRITE, lock_it);
+    }
+    sqlite3 *from = db->db;
+    db->db = NULL;
+    rc = rc == SQLITE_OK ? connect_as(db, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                      "PRAGMA cache_size = -65536")
+                         : rc;
+    if (rc == SQLITE_OK) {
+        sqlite3_backup *backup = sqlite3_backup_init(db->db, "main", from, "main");
+        (void)sqlite3_backup_step(backup, -1); // its end tells of it
+        rc = sqlite3_backup_finish(backup);
+        rc = rc == SQLITE_OK ? sqlite3_exec(db->db, LOOK, NULL, NULL, NULL) : rc;
+    }
+    if (db->db == NULL) {
+        db->db = from; // has the message
+    } else {
+        (void)sqlite3_close_v2(from); // lets go of the lock
+    }
+    return rc;
+}
+
 static bool connect_to(struct db *db, const char *dir) {
     char *copy = NULL;
     if (!db->immutable && access(dir, W_OK) != 0) {
@@ -185,20 +244,20 @@ static bool connect_to(struct db *db, const char *dir) {
         }
     }
     char *uri = make_uri(copy != NULL ? copy : db->path, db->immutable ? "?immutable=1" : "");
-    int rc = sqlite3_open_v2(uri, &db->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    int rc = connect_as(db, uri, SQLITE_OPEN_READONLY, LOOK);
+    bool aside = lacks_shm(rc) && copy == NULL && access(db->path, R_OK) == 0;
+    rc = aside ? connect_aside(db, uri) : rc;
     free(uri);
     free(copy);
-    if (rc == SQLITE_OK) {
-        (void)sqlite3_busy_timeout(db->db, 5000); // cannot fail
-        rc = sqlite3_exec(db->db,
-                          "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-                          "PRAGMA query_only = ON; BEGIN; SELECT count(*) FROM sqlite_schema",
-                          NULL, NULL, NULL);
-    }
     if (rc != SQLITE_OK) {
         const char *text = db->db == NULL ? "out of memory" : sqlite3_errmsg(db->db);
         bool damaged = (rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT;
-        report_unreadable(db->report, "%s: %s%s", db->path, text, damaged ? way_out : "");
+        report_unreadable(db->report, "%s: %s%s", db->path, text,
+                          damaged ? way_out
+                          : aside ? "; SQLite cannot make a file beside it, nor could it be copied "
+                                    "aside: make room on its disk, or name a folder with room in "
+                                    "TMPDIR"
+                                  : "");
     }
     return rc == SQLITE_OK;
 }
@@ -245,9 +304,12 @@ bool db_open(struct db *db, const char *dir, bool live, struct verify_report *re
     db->seen = look(db->path);
     db->seen_wal = look(db->wal);
     if (db->seen.st_size == 0) {
-        report_unreadable(report, "%s: %s%s", db->path,
+        char *sweeps = checked_printf("%s/sweeps", dir); // whose copies a rebuild reads
+        report_unreadable(report, "%s: %s%s%s", db->path,
                           db->seen.st_ino == 0 ? strerror(ENOENT) : "empty",
-                          db->seen_wal.st_size > 0 ? ", but its write-ahead log is not" : "");
+                          db->seen_wal.st_size > 0 ? ", but its write-ahead log is not" : "",
+                          access(sweeps, F_OK) == 0 ? way_out : "");
+        free(sweeps);
         return false;
     }
     db->immutable = db->seen_wal.st_size == 0 && (!live || access(dir, W_OK) != 0);

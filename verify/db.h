@@ -4,6 +4,8 @@
  *                                      reads must look at the end whether it changed: db_has_changed()
  *     it is not                        read-only, one transaction; -shm is SQLite's scratch, and shared
  *     ... and the folder is read-only  a copy of both files in a temporary folder, removed by db_close()
+ *     ... and there is no room for it  a copy by SQLite into a database without a name, made while no other connection has
+ *                                      the file open
  *
  * After the first failure db_ask() gives no more statements: the failure is in the report, as a violation when
  * the file is damaged, as "unreadable" when the file cannot be got at. */
