@@ -25,10 +25,10 @@ if(FUZZ) # every floor tells libFuzzer where it has been; -O1, since executions 
   target_compile_options(policy INTERFACE -fsanitize=fuzzer-no-link -O1)
 endif()
 if(COVERAGE)
-  # Counters are added up over threads and processes.  They are written at exit(): __wrap__exit() writes them also
-  # where a program ends by _exit(), as besom-shim does.  A process that is killed loses its own.
+  # Counters are added up over threads and processes.  They are written at exit(): coverage_exit.c writes them also
+  # where a program ends by _exit() or raise(), as besom-shim does.  A process that is killed loses its own.
   add_library(coverage_exit STATIC ${PROJECT_SOURCE_DIR}/cmake/coverage_exit.c)
   target_compile_options(policy INTERFACE --coverage -fprofile-update=atomic -fprofile-abs-path)
-  target_link_options(policy INTERFACE --coverage -Wl,--wrap=_exit)
+  target_link_options(policy INTERFACE --coverage -Wl,--wrap=_exit,--wrap=raise)
   target_link_libraries(policy INTERFACE coverage_exit)
 endif()

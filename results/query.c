@@ -32,6 +32,10 @@ int query_next(struct query *query, struct err *err) {
     return store_step(query->store, query->stmt, err);
 }
 
+void query_reset(struct query *query) {
+    store_done(query->stmt);
+}
+
 void query_close(struct query *query) {
     (void)sqlite3_finalize(query->stmt); // repeats what query_next() told
     query->stmt = NULL;

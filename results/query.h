@@ -27,6 +27,7 @@ void query_bind_text(struct query *query, int index, const char *value); // from
 void query_bind_int(struct query *query, int index, int64_t value);
 void query_bind_double(struct query *query, int index, double value);
 int query_next(struct query *query, struct err *err); // 1 a row, 0 the end, < 0 an error
+void query_reset(struct query *query); // before other values are bound, to begin again
 void query_close(struct query *query);
 
 int query_columns(const struct query *query);

@@ -315,3 +315,24 @@ int restore_set_times(struct store *store, int64_t trial, int attempt, double st
     }
     return rc;
 }
+
+int restore_put_back(struct store *store, int64_t trial, int attempt, double since, double told_at,
+                     struct err *err) {
+    struct query q;
+    int rc = store_check_writing(store, err);
+    rc = rc == ERR_OK ? query_open(&q, store,
+                                   "UPDATE epoch SET at = ?4 WHERE trial = ?1 AND attempt = ?2"
+                                   " AND at >= ?3 AND at > ?4",
+                                   err)
+                      : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    query_bind_int(&q, 1, trial);
+    query_bind_int(&q, 2, attempt);
+    query_bind_double(&q, 3, since);
+    query_bind_double(&q, 4, told_at);
+    rc = query_next(&q, err);
+    query_close(&q);
+    return rc;
+}

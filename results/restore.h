@@ -48,4 +48,19 @@ int restore_check(struct store *store, struct err *err);
 int restore_set_times(struct store *store, int64_t trial, int attempt, double started_at,
                       struct err *err);
 
+/* Epochs of an attempt that were put at or after `since`, and were told at `told_at` at the latest, get that time. */
+int restore_put_back(struct store *store, int64_t trial, int attempt, double since, double told_at,
+                     struct err *err);
+
+/* Whether a database that looks intact has all that the copies have, `made` being what restore_folder() made of them.  Of a
+ * trial that has attempts or a plan which no copy has, what lasts (results/snapshot.c) is compared; of the others all, what follows
+ * from the rows, too; of a sweep's older plan nothing.  Appends a line for each trial and sweep that differs, with the first row of it, to `text`; `count`
+ * of them.  What `present` has besides is no difference. */
+int restore_compare(struct store *made, struct store *present, struct buf *text, int64_t *count,
+                    struct err *err);
+
+/* Likewise, when `made` has the rest of the logs: an attempt is in the database before it is in a log.  Adds to `count`. */
+int restore_compare_attempts(struct store *made, struct store *present, struct buf *text,
+                             int64_t *count, struct err *err);
+
 #endif

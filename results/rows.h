@@ -25,7 +25,8 @@
  *   3. Reading is total: whatever a file holds, it is read or refused; a refused one leaves the store as it was.
  *      So a file with a good hash can still be refused: by a constraint of the tables, or by a name that is not
  *      there.
- *   4. A row that is there already stays, unless the table's `conflict` says otherwise. */
+ *   4. A row that is there already stays, unless the table's `conflict` says otherwise.
+ *   5. What a file has as lasting, the store it was written from has for good: `lasting` says in which form. */
 #ifndef RESULTS_ROWS_H
 #define RESULTS_ROWS_H
 
@@ -45,6 +46,10 @@ struct rows_table {
     const char *order;    // SQL
     const char *blank;    // a text column that is written empty; NULL: none
     const char *conflict; // SQL, when read: behind an INSERT whose row is there; NULL: DO NOTHING
+    // SQL, when compared: what a row that is not there as it was must have left behind, its columns
+    // being :NAME, the owner :trial or :sweep, and a trial's attempts when the file was written
+    // :attempts.  "0": it stays as it is; NULL: it may change, and is not looked at.
+    const char *lasting;
 };
 
 /* Names come before the rows that use them. */
@@ -78,5 +83,19 @@ int rows_is_current(int fd, const char *owner, const char *stamp);
  * besom.  `file` is at its beginning.  Does not look at the hash. */
 int rows_read(struct store *store, FILE *file, const struct rows_kind *kind, const char *owner,
               int first, int last, struct err *err);
+
+/* ---- comparing ---- */
+
+enum rows_extent {
+    ROWS_LASTING, // of an older file: what can have changed since may have
+    ROWS_ALL      // all its rows, as they are
+};
+
+/* Does the store have what a file has?  ERR_DIFFERS names the first row that it has otherwise or not at all: of a value
+ * epoch, metric and both; no path.  ERR_CORRUPT, ERR_VERSION: as rows_read().  `like` has the current tables: the store
+ * itself, or where that may be an older file another one.  Numbers of rows with names are not compared, a file knows
+ * things by their names.  Nothing is written.  Cost: a look-up a row, about 5 us. */
+int rows_compare(struct store *store, struct store *like, FILE *file, const struct rows_kind *kind,
+                 const char *owner, enum rows_extent extent, struct err *err);
 
 #endif

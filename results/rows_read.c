@@ -44,26 +44,11 @@ int rows_verify(FILE *file, struct err *err) {
 
 /* ---- a table ---- */
 
-struct reader {
-    struct store *store;
-    const struct rows_kind *kind;
-    const char *owner; // key or name
-    int first, last;   // of the kind's tables
-    int64_t line;
-    bool begun, in_table, ended;
-
-    const struct rows_table *table; // NULL: rows are passed over
-    struct rows_columns columns;    // of the table
-    int column[ROWS_COLUMNS_MAX];   // of the file: places in `columns`
-    int column_count;
-    sqlite3_stmt *stmt;
-};
-
-static int bad(struct reader *r, struct err *err, const char *what) {
+static int bad(struct rows_reader *r, struct err *err, const char *what) {
     return err_set(err, ERR_CORRUPT, "line %lld: %s", (long long)r->line, what);
 }
 
-static void leave_table(struct reader *r) {
+static void leave_table(struct rows_reader *r) {
     (void)sqlite3_finalize(r->stmt); // each step told what there was to tell
     r->stmt = NULL;
     r->table = NULL;
@@ -71,7 +56,7 @@ static void leave_table(struct reader *r) {
     rows_columns_release(&r->columns);
 }
 
-static bool has_column(const struct reader *r, int place) {
+bool rows_has_column(const struct rows_reader *r, int place) {
     for (int i = 0; i < r->column_count; i++) {
         if (r->column[i] == place) {
             return true;
@@ -80,7 +65,7 @@ static bool has_column(const struct reader *r, int place) {
     return false;
 }
 
-static int add_columns(struct reader *r, const struct cJSON *names, struct err *err) {
+static int add_columns(struct rows_reader *r, const struct cJSON *names, struct err *err) {
     if (names == NULL || json_type(names) != JSON_ARRAY) {
         return bad(r, err, "a table without its columns");
     }
@@ -95,7 +80,7 @@ static int add_columns(struct reader *r, const struct cJSON *names, struct err *
                            "a newer besom",
                            (long long)r->line, r->table->name);
         }
-        if (has_column(r, place)) {
+        if (rows_has_column(r, place)) {
             return bad(r, err, "a column comes twice");
         }
         r->column[r->column_count++] = place;
@@ -104,8 +89,8 @@ static int add_columns(struct reader *r, const struct cJSON *names, struct err *
 }
 
 /* What becomes of the value ?`number` of a column.  `owner_number`: the owner's name is that parameter. */
-static void put_value(struct buf *sql, const struct reader *r, const struct rows_column *column,
-                      int number, int owner_number) {
+static void put_value(struct buf *sql, const struct rows_reader *r,
+                      const struct rows_column *column, int number, int owner_number) {
     if (r->columns.has_id && strcmp(column->name, "id") == 0) {
         buf_printf(sql, "CASE WHEN EXISTS (SELECT 1 FROM %s WHERE id = ?%d) THEN NULL ELSE ?%d END",
                    r->table->name, number, number);
@@ -125,7 +110,7 @@ static void put_value(struct buf *sql, const struct reader *r, const struct rows
     }
 }
 
-static int prepare(struct reader *r, struct err *err) {
+static int prepare(struct rows_reader *r, struct err *err) {
     int owner_number = r->column_count + 1;
     struct buf names = {0}, values = {0};
     for (int i = 0; i < r->column_count; i++) {
@@ -136,7 +121,7 @@ static int prepare(struct reader *r, struct err *err) {
     }
     for (int i = 0; i < r->columns.count; i++) { // the owner goes without saying
         const struct rows_column *column = &r->columns.at[i];
-        if (!has_column(r, i) && column->refers != NULL &&
+        if (!rows_has_column(r, i) && column->refers != NULL &&
             strcmp(column->refers, r->kind->owner) == 0) {
             buf_printf(&names, ", %s", column->name);
             buf_printf(&values, ", (SELECT id FROM %s WHERE %s = ?%d)", r->kind->owner,
@@ -154,10 +139,13 @@ static int prepare(struct reader *r, struct err *err) {
         return store_fail(r->store, rc, err);
     }
     (void)sqlite3_bind_text(r->stmt, owner_number, r->owner, -1, SQLITE_STATIC); // may be unused
+    for (int i = 0; i < r->column_count; i++) {
+        r->param[i] = i + 1;
+    }
     return ERR_OK;
 }
 
-static int enter_table(struct reader *r, const struct cJSON *head, const struct cJSON *name,
+static int enter_table(struct rows_reader *r, const struct cJSON *head, const struct cJSON *name,
                        struct err *err) {
     leave_table(r);
     r->in_table = true;
@@ -169,13 +157,17 @@ static int enter_table(struct reader *r, const struct cJSON *head, const struct 
         return err_set(err, ERR_VERSION, "line %lld: a table that this version does not know",
                        (long long)r->line);
     }
-    if (i < r->first || i >= r->last) {
+    bool wanted = i >= r->first && i < r->last;
+    if (!wanted || (r->comparing && !rows_is_compared(r, &r->kind->tables[i]))) {
         return ERR_OK;
     }
     r->table = &r->kind->tables[i];
-    int rc = rows_columns_load(&r->columns, r->store, r->table->name, err);
+    int rc = rows_columns_load(&r->columns, r->like, r->table->name, err);
     rc = rc == ERR_OK ? add_columns(r, json_get(head, "columns"), err) : rc;
-    return rc == ERR_OK ? prepare(r, err) : rc;
+    if (rc == ERR_OK) {
+        rc = r->comparing ? rows_match_prepare(r, err) : prepare(r, err);
+    }
+    return rc;
 }
 
 /* ---- a row ---- */
@@ -196,8 +188,8 @@ static void bind_text(sqlite3_stmt *stmt, int index, const struct cJSON *value) 
     (void)sqlite3_bind_text(stmt, index, json_text(value), -1, SQLITE_STATIC);
 }
 
-static bool bind_value(sqlite3_stmt *stmt, int index, const struct rows_column *column,
-                       const struct cJSON *value) {
+bool rows_bind_value(sqlite3_stmt *stmt, int index, const struct rows_column *column,
+                     const struct cJSON *value) {
     bool is_text = json_type(value) == JSON_STRING;
     double number;
     if (json_type(value) == JSON_NULL) {
@@ -226,20 +218,21 @@ static bool bind_value(sqlite3_stmt *stmt, int index, const struct rows_column *
 }
 
 /* The row of the owner itself has to be the one that the file is said to be about. */
-static bool is_foreign(const struct reader *r, int place, const struct cJSON *value) {
+static bool is_foreign(const struct rows_reader *r, int place, const struct cJSON *value) {
     return strcmp(r->table->name, r->kind->owner) == 0 &&
            strcmp(r->columns.at[place].name, rows_name_column(r->kind->owner)) == 0 &&
            !json_is_string(value, r->owner);
 }
 
-static int put_row(struct reader *r, const struct cJSON *row, struct err *err) {
+static int put_row(struct rows_reader *r, const struct cJSON *row, struct err *err) {
     if (json_type(row) != JSON_ARRAY || json_count(row) != r->column_count) {
         return bad(r, err, "not a row of its table");
     }
     (void)sqlite3_reset(r->stmt); // the step told what there was to tell
     int i = 0;
     for (const struct cJSON *v = json_first(row); v != NULL; v = json_next(v), i++) {
-        if (!bind_value(r->stmt, i + 1, &r->columns.at[r->column[i]], v)) {
+        if (r->param[i] > 0 &&
+            !rows_bind_value(r->stmt, r->param[i], &r->columns.at[r->column[i]], v)) {
             return bad(r, err, "a value of another type than its column's");
         }
         if (is_foreign(r, r->column[i], v)) {
@@ -248,7 +241,7 @@ static int put_row(struct reader *r, const struct cJSON *row, struct err *err) {
                        "one than its name says");
         }
     }
-    int rc = store_step(r->store, r->stmt, err);
+    int rc = r->comparing ? rows_match(r, row, err) : store_step(r->store, r->stmt, err);
     (void)sqlite3_reset(r->stmt); // its texts are the line's, and go with it
     if (rc == ERR_RANGE) {
         return bad(r, err, "a row that breaks a rule of the tables");
@@ -258,7 +251,7 @@ static int put_row(struct reader *r, const struct cJSON *row, struct err *err) {
 
 /* ---- lines ---- */
 
-static int read_object(struct reader *r, const struct cJSON *object, struct err *err) {
+static int read_object(struct rows_reader *r, const struct cJSON *object, struct err *err) {
     if (!r->begun) {
         const struct cJSON *version = json_get(object, "version");
         int64_t n;
@@ -281,7 +274,7 @@ static int read_object(struct reader *r, const struct cJSON *object, struct err 
     return ERR_OK;
 }
 
-static int read_line(struct reader *r, const char *text, size_t len, struct err *err) {
+static int read_line(struct rows_reader *r, const char *text, size_t len, struct err *err) {
     r->line++;
     if (r->ended) {
         return bad(r, err, "something behind the end");
@@ -310,7 +303,7 @@ static int read_line(struct reader *r, const char *text, size_t len, struct err 
     return rc;
 }
 
-static int read_lines(struct reader *r, FILE *file, struct err *err) {
+static int read_lines(struct rows_reader *r, FILE *file, struct err *err) {
     char *line = NULL;
     size_t room = 0;
     ssize_t len;
@@ -327,7 +320,8 @@ static int read_lines(struct reader *r, FILE *file, struct err *err) {
 
 int rows_read(struct store *store, FILE *file, const struct rows_kind *kind, const char *owner,
               int first, int last, struct err *err) {
-    struct reader r = {.store = store, .kind = kind, .owner = owner, .first = first, .last = last};
+    struct rows_reader r = {
+        .store = store, .like = store, .kind = kind, .owner = owner, .first = first, .last = last};
     int rc = store_check_writing(store, err);
     rc = rc == ERR_OK ? store_exec(store, "SAVEPOINT rows", err) : rc;
     if (rc != ERR_OK) {
@@ -342,5 +336,19 @@ int rows_read(struct store *store, FILE *file, const struct rows_kind *kind, con
     if (!sqlite3_get_autocommit(store->db)) { // after SQLITE_FULL all is rolled back already
         (void)store_exec(store, "ROLLBACK TO rows; RELEASE rows", &second); // the first counts
     }
+    return rc;
+}
+
+int rows_compare(struct store *store, struct store *like, FILE *file, const struct rows_kind *kind,
+                 const char *owner, enum rows_extent extent, struct err *err) {
+    struct rows_reader r = {.store = store,
+                            .like = like,
+                            .kind = kind,
+                            .owner = owner,
+                            .last = kind->table_count,
+                            .comparing = true,
+                            .extent = extent};
+    int rc = read_lines(&r, file, err);
+    leave_table(&r);
     return rc;
 }

@@ -18,7 +18,10 @@
  *   1. A snapshot is written from committed rows, after the commit.
  *   2. That a snapshot cannot be written harms nothing else.  snapshots_catch_up() makes up for it.
  *   3. A snapshot is current exactly when its last line has the number of the trial's last attempt and its end:
- *      the rows of a trial change with its attempts, and otherwise only by plans, which are in the sweep's file. */
+ *      the rows of a trial change with its attempts, and otherwise only by plans, which are in the sweep's file.
+ *   4. A whole snapshot is replaced only when the database has all that it has and that stays: what a flipped bit
+ *      makes of a row, which SQLite takes for a value like any other, never reaches the good copy.  One that is kept
+ *      because of that is not current, and so is met again by each run and by besom verify. */
 #ifndef RESULTS_SNAPSHOT_H
 #define RESULTS_SNAPSHOT_H
 
@@ -36,6 +39,8 @@ struct store;
 /* The tables of either kind, and how many of the sweep's name the sweep alone. */
 extern const struct rows_kind snapshot_trial, snapshot_sweep;
 enum { SNAPSHOT_SWEEP_HEAD = 3 };
+/* A trial with what follows from its rows, and a sweep without its trials: together all that a database has. */
+extern const struct rows_kind snapshot_whole_trial, snapshot_sweep_head;
 
 /* For a store that is open for writing; the folder is the one that its file is in.  Used by the thread that has
  * the store; freed before it is closed. */
@@ -43,13 +48,21 @@ struct snapshots *snapshots_new(struct store *store);
 void snapshots_free(struct snapshots *snapshots); // NULL is fine
 
 /* Writes the file of a trial, whose folder is made if need be.  Nothing is done for one that is running or has
- * never been started.  ERR_FULL, ERR_IO: the older file, if there is one, is as it was.  Cost: its rows. */
+ * never been started.  ERR_FULL, ERR_IO: the older file, if there is one, is as it was.  ERR_DIFFERS: likewise, since
+ * the database has not what it has; the message says what, and the way out.  Cost: its rows, and those of the older
+ * file. */
 int snapshots_put_trial(struct snapshots *snapshots, int64_t trial, struct err *err);
 
 int snapshots_put_sweep(struct snapshots *snapshots, int64_t sweep, struct err *err);
 
 /* Writes those of all trials whose file is missing or not current, in any sweep.  *written may be NULL.  The
- * first failure ends it.  Cost: a look at the end of each file. */
+ * first failure ends it, but for ERR_DIFFERS, which is told when the others are written.  Cost: a look at the end of
+ * each file. */
 int snapshots_catch_up(struct snapshots *snapshots, int64_t *written, struct err *err);
+
+/* Before a run: compares the files that it may replace, those of sweeps, of trials that go on, and those that are not
+ * current, with the database.  ERR_DIFFERS as above, and the store is then of use for nothing but
+ * closing, which writes nothing.  Cost: likewise, and the rows of what is compared. */
+int snapshots_check(struct snapshots *snapshots, struct err *err);
 
 #endif

@@ -111,6 +111,14 @@ double stats_t_cdf(double t, double df) {
     return (double)(t > 0 ? 1 - tail : tail);
 }
 
+double stats_t_two_sided(double t, double df) {
+    assert(df > 0);
+    if (!isfinite(t)) {
+        return isnan(t) ? (double)NAN : 0;
+    }
+    return (double)(2 * upper_tail(fabsl((long double)t), df));
+}
+
 /* The t > 0 with P(T > t) = tail, 0 < tail < 1/2.  Newton's steps inside a bracket; where a step would
  * leave it (the tails are heavy for few degrees of freedom), the bracket is halved instead. */
 static long double tail_quantile(long double tail, long double df) {

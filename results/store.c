@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *const stmt_sql[] = {
 #define X(name, sql) sql,
@@ -60,17 +62,64 @@ static int locked(const struct store *store, struct err *err) {
     return rc;
 }
 
+/* Whether SQLite could not do this for want of room, or of quota, and may be asked to again.  A sync that fails for it
+ * is another matter: what it should have made durable may be lost, and the next one would not tell. */
+static bool is_want_of_room(int sqlite_code, int cause) {
+    switch (sqlite_code) {
+    case SQLITE_IOERR_WRITE: // ENOSPC is SQLITE_FULL
+        return cause == EDQUOT;
+    case SQLITE_IOERR_SHMOPEN: // memory that is shared by a file, and never durable
+    case SQLITE_IOERR_SHMSIZE:
+        return cause == ENOSPC || cause == EDQUOT;
+    default:
+        return sqlite_code == SQLITE_FULL;
+    }
+}
+
+/* A file that SQLite cannot make it tries to open for reading, and so has a misleading errno: the true one, ENOENT when
+ * a file can be made there. */
+static int why_not_made(const struct store *store) {
+    char *path = mem_printf("%s.tmp", store->path);
+    (void)unlink(path); // of who died here; absent as a rule
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int cause = fd < 0 ? errno : ENOENT;
+    if (fd >= 0) {
+        (void)close(fd); // nothing was written
+        (void)unlink(path);
+    }
+    free(path);
+    return cause;
+}
+
+static int cannot_open(struct store *store, const char *said, struct err *err) {
+    int cause = sqlite3_system_errno(store->db); // a want of descriptors is none of the storage
+    cause = cause == ENOENT ? why_not_made(store) : cause;
+    int rc = cause == 0 ? err_set(err, ERR_IO, "%s: %s", store->path, said)
+                        : err_io(err, cause, "%s: %s", store->path, said);
+    if (rc == ERR_FULL) {
+        store_rollback(store);
+    }
+    return rc;
+}
+
 int store_fail(struct store *store, int sqlite_code, struct err *err) {
     int cause = errno; // of the system call that failed, as store_step() and store_exec() make sure
     const char *said = sqlite3_errmsg(store->db);
     if (sqlite3_system_errno(store->db) != 0) { // of a COMMIT it is not kept
         cause = sqlite3_system_errno(store->db);
     }
+    bool full = is_want_of_room(sqlite_code, cause);
     switch (sqlite_code & 0xff) {
     case SQLITE_IOERR:
-        store->dead = true; // a COMMIT that failed may be followed by one that seems to succeed
-        return err_set(err, ERR_IO, "%s: %s%s%s%s", store->path, said, cause == 0 ? "" : " (",
-                       cause == 0 ? "" : strerror(cause), cause == 0 ? "" : ")");
+        store->dead |= !full; // a COMMIT that failed may be followed by one that seems to succeed
+        (void)err_set(err, full ? ERR_FULL : ERR_IO, "%s: %s%s%s%s", store->path, said,
+                      cause == 0 ? "" : " (", cause == 0 ? "" : strerror(cause),
+                      cause == 0 ? "" : ")");
+        if (full) {
+            store_rollback(store);
+        }
+        return err->code;
+    case SQLITE_ERROR: // of a statement of ours: the tables are not those that it was written for
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return store_damaged(store, err, "%s", said);
@@ -80,6 +129,8 @@ int store_fail(struct store *store, int sqlite_code, struct err *err) {
         (void)err_set(err, ERR_FULL, "%s: %s", store->path, said);
         store_rollback(store);
         return ERR_FULL;
+    case SQLITE_CANTOPEN:
+        return cannot_open(store, said, err);
     default:
         return err_set(err, code_of(sqlite_code), "%s: %s", store->path, said);
     }
@@ -167,6 +218,32 @@ double store_now(void) {
 
 /* ---- transactions ---- */
 
+/* A file that has lost its name takes all that is written to it, and nobody finds it afterwards. */
+static int check_named(struct store *store, struct err *err) {
+    int moved = 0;
+    (void)sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved); // 0 where unknown
+    if (moved == 0) {
+        return ERR_OK;
+    }
+    store->dead = true;
+    return err_set(
+        err, ERR_IO,
+        "%s: removed or replaced during the run; \"besom rebuild\" makes it anew from the"
+        " trial folders",
+        store->path);
+}
+
+/* Nor is what is in a log without a name safe.  SQLite has it open, so that closing the store still moves it into the
+ * file. */
+static int check_log_named(const struct store *store, struct err *err) {
+    char *wal = mem_printf("%s-wal", store->path);
+    int rc = access(wal, F_OK) == 0 || errno != ENOENT
+                 ? ERR_OK
+                 : err_set(err, ERR_IO, "%s: removed during the run", wal);
+    free(wal);
+    return rc;
+}
+
 int store_begin(struct store *store, struct err *err) {
     assert(store->mode == STORE_WRITE);
     sqlite3_stmt *stmt = store_stmt(store, STMT_BEGIN, err);
@@ -179,7 +256,9 @@ int store_commit(struct store *store, struct err *err) {
         return rc;
     }
     sqlite3_stmt *stmt = store_stmt(store, STMT_COMMIT, err);
-    return stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+    rc = stmt == NULL ? (int)err->code : store_run(store, stmt, err);
+    rc = rc == ERR_OK ? check_named(store, err) : rc;
+    return rc == ERR_OK ? check_log_named(store, err) : rc;
 }
 
 void store_rollback(struct store *store) {
@@ -247,10 +326,16 @@ int store_open(struct store **store, const char *dir, enum store_mode mode, stru
     return store_open_patiently(store, dir, mode, NULL, err);
 }
 
-/* Moves the WAL's rows into the file and empties it; from then on closing the connection removes it.  A reader that
- * is in the way is no failure: the rows are safe in the WAL. */
-static int checkpoint(struct store *store, struct err *err) {
+/* From then on closing the connection removes the WAL. */
+int store_settle(struct store *store, struct err *err) {
     enum { WAIT_MS = 5000 };
+    assert(store->mode == STORE_WRITE);
+    if (store->dead) {
+        return ERR_OK; // what failed is told, and nothing is written any more
+    }
+    if (check_named(store, err) != ERR_OK) {
+        return err->code;
+    }
     (void)sqlite3_busy_timeout(store->db, WAIT_MS);
     int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc == SQLITE_OK) {
@@ -277,7 +362,7 @@ int store_close(struct store *store, struct err *err) {
         (void)sqlite3_finalize(store->stmt[i]); // repeats an earlier failure
         store->stmt[i] = NULL; // a checkpoint that fails rolls back, and looks here
     }
-    int rc = store->mode == STORE_WRITE && !store->dead ? checkpoint(store, err) : ERR_OK;
+    int rc = store->mode == STORE_WRITE ? store_settle(store, err) : ERR_OK;
     int closed = sqlite3_close(store->db);
     if (closed != SQLITE_OK && rc == ERR_OK) {
         rc = err_set(err, ERR_BUSY, "%s: closed while a query is open", store->path);

@@ -13,8 +13,9 @@
  *      attempt either repeats its bits, or moves it to `superseded`, or is refused.
  *   2. A number keeps its IEEE bits beside the REAL, which SQL reads (NaN is NULL there).
  *   3. After an SQLITE_IOERR the connection is dead: every later call fails with ERR_IO, and closing it writes
- *      nothing.  SQLITE_BUSY waits, SQLITE_FULL fails with ERR_FULL and leaves the transaction rolled back.
- *   4. A file is checked before it is written to when the last writer did not close it (store_open).
+ *      nothing.  SQLITE_BUSY waits.  Without room (SQLITE_FULL, EDQUOT, a file that cannot be made) a call fails with
+ *      ERR_FULL and leaves the transaction rolled back; a failed sync never counts as that.
+ *   4. A file is checked before it is written to (store_open).
  *
  * A write happens between store_begin() and store_commit(); the caller groups as it likes.  Not
  * thread-safe: a store belongs to one thread at a time. */
@@ -32,7 +33,11 @@ struct store;
 struct wire_record;
 
 enum { STORE_APPLICATION_ID = 0x6265736d /* "besm" */, STORE_VERSION = 3 };
-enum store_mode { STORE_READ, STORE_WRITE };
+enum store_mode {
+    STORE_READ,
+    STORE_WRITE,
+    STORE_CHECK, // reads, of a file that is wholly as a writer wants it, whatever its size
+};
 
 /* Opens DIR/results.db; STORE_WRITE makes it, with its schema, in a DIR that exists.  A file that is refused
  * is left as it is, and every message names it.  A file of an older version is brought up to date by a writer,
@@ -40,16 +45,25 @@ enum store_mode { STORE_READ, STORE_WRITE };
  *
  *     ERR_NOT_FOUND   reading, and there is no file or an empty one; the message says how to start
  *     ERR_VERSION     another application's database, or of a newer schema
- *     ERR_CORRUPT     no database, truncated, damaged, or emptied while its WAL is not
+ *     ERR_CORRUPT     no database, truncated, damaged; or missing or empty, while its WAL is not or copies of its rows
+ *                     (results/snapshot.h) are there, which a new one's would replace
  *     ERR_BUSY        locked by another program: a writer waits a minute, a reader some seconds
  *     ERR_IO          else; also when DIR is on a network file system, on which a WAL cannot work
- *     ERR_FULL
+ *     ERR_FULL        no room for the files that SQLite needs beside it.  A reader does without them, on a copy that SQLite
+ *                     makes in memory or TMPDIR: this is for one that cannot write to the file, or has no room there
  *
- * A WAL with something in it means that the last writer was killed, lost its power or its disk: then a writer first has
- * SQLite check every page, row and index.  Cost: 0.7 s a million values; nothing after a clean end. */
+ * A writer first has SQLite check every page, row and constraint, and compares the tables' definitions with its own: what
+ * a disk has changed is not built upon.  Indexes are compared with their tables, too, in a file of at most 64 MiB, and
+ * in any when its WAL has something in it, which means that the last writer was killed, lost its power or its disk.
+ * Cost: 0.4 to 0.8 s a million values. */
 int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err);
 
-/* A writer checkpoints the WAL into the file, so that results.db can be copied alone.  NULL is fine. */
+/* A writer checkpoints the WAL into the file and empties it, so that results.db can be copied alone.  A reader that is in
+ * the way is no failure: the rows are safe in the WAL.  So they are after ERR_FULL, too, and it may be tried again.  The
+ * last that is done with the store before store_close(), which does it, too. */
+int store_settle(struct store *store, struct err *err);
+
+/* NULL is fine. */
 int store_close(struct store *store, struct err *err);
 
 /* Planning wants many pages at hand (64 MiB at most), a run a few of them, for hours: from here on a writer keeps
@@ -78,6 +92,8 @@ struct store_patience store_get_patience(const struct store *store);
 char *store_describe_lock(const struct store *store);
 
 int store_begin(struct store *store, struct err *err);
+
+/* ERR_IO, too, when it was committed to a file that somebody has removed or replaced meanwhile, or to a log that was. */
 int store_commit(struct store *store, struct err *err);
 void store_rollback(struct store *store); // no transaction is fine
 
@@ -224,6 +240,10 @@ enum store_epoch_result {
 int store_put_epoch(struct store *store, int64_t trial, int attempt,
                     const struct wire_record *record, bool deterministic,
                     enum store_epoch_result *result, struct err *err);
+
+/* Whether that attempt has stored this record: the epoch is there, of this attempt and with these bits. */
+int store_epoch_is(struct store *store, int64_t trial, int attempt,
+                   const struct wire_record *record, bool *same, struct err *err);
 
 /* The numbers of a layer, by the names of the view's columns. */
 #define STORE_LAYER_NUMBERS(X)                                                                     \

@@ -76,13 +76,14 @@ int store_contiguous_epochs(struct store *store, int64_t trial, int *n, struct e
     return rc;
 }
 
-static int epoch_exists(const struct put *put, int64_t epoch, bool *exists, struct err *err) {
+/* *attempt: whose it is; 0 when it is not there. */
+static int find_epoch(const struct put *put, int64_t epoch, int *attempt, struct err *err) {
     sqlite3_stmt *stmt = stmt_on(put, STMT_EPOCH_FIND, epoch, err);
     if (stmt == NULL) {
         return err->code;
     }
     int rc = store_step(put->store, stmt, err);
-    *exists = rc > 0;
+    *attempt = rc > 0 ? sqlite3_column_int(stmt, 0) : 0;
     store_done(stmt);
     return rc < 0 ? rc : ERR_OK;
 }
@@ -94,10 +95,10 @@ static int extend_done(const struct put *put, struct err *err) {
     if (rc != ERR_OK || put->record->epoch != done + 1) {
         return rc;
     }
-    bool next = true;
-    while (next && rc == ERR_OK) {
+    int next = 1;
+    while (next > 0 && rc == ERR_OK) {
         done++;
-        rc = epoch_exists(put, (int64_t)done + 1, &next, err);
+        rc = find_epoch(put, (int64_t)done + 1, &next, err);
     }
     return rc == ERR_OK ? run_on(put, STMT_TRIAL_SET_EPOCHS, done, err) : rc;
 }
@@ -263,4 +264,17 @@ int store_put_epoch(struct store *store, int64_t trial, int attempt,
     }
     *result = did;
     return ERR_OK;
+}
+
+int store_epoch_is(struct store *store, int64_t trial, int attempt,
+                   const struct wire_record *record, bool *same, struct err *err) {
+    const struct put put = {store, trial, attempt, record};
+    int of = 0;
+    int rc = find_epoch(&put, record->epoch, &of, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = of == attempt ? compare_epoch(&put, err) : ERR_DIFFERS;
+    *same = rc == ERR_OK;
+    return rc == ERR_DIFFERS ? ERR_OK : rc;
 }

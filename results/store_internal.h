@@ -71,6 +71,7 @@ struct store {
     struct store_patience patience;
     bool waiting; // for a lock, since:
     int64_t waiting_since_ms;
+    bool retrying; // by tries of its own: what succeeds within one ends no wait
 
     // All below mirrors rows that a rollback may take away: store_rollback() forgets it.
     struct plan_names plan;
@@ -115,6 +116,8 @@ int store_connect(struct store *store, const char *dir, int *version, struct err
 /* ---- store_wait.c ---- */
 
 void store_wait_init(struct store *store); // of a new connection
+/* Before another try of what found a lock `count` times: waits a moment, and asks whether to go on. */
+bool store_wait_again(struct store *store, int count);
 /* Something succeeded: whoever was told of a wait is told of its end. */
 void store_wait_over(struct store *store);
 
@@ -123,6 +126,10 @@ void store_wait_over(struct store *store);
 /* For a writer: the tables and views of an empty file; or of one of an older version, brought up to
  * STORE_VERSION.  Each in one transaction. */
 int store_schema_make(struct store *store, struct err *err);
+
+/* ERR_CORRUPT unless the tables and indexes of a file of this version are defined as store_schema_make() would, and with
+ * `views` the views, too.  Others are none of ours and may be there. */
+int store_schema_check(struct store *store, int version, bool views, struct err *err);
 int store_schema_upgrade(struct store *store, int version, struct err *err);
 
 /* For a reader of a file of an older version: makes it look like one of STORE_VERSION, with NULL in the columns

@@ -3,14 +3,19 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "results/snapshot.h"
 #include "results/store_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
+
+enum { THOROUGH_MAX = 64 << 20 }; // bytes; of a larger file a writer leaves indexes out
 
 /* WAL needs memory that all connections share, which a file system between machines does not give. */
 const char *store_network_fs(unsigned long magic) {
@@ -69,25 +74,63 @@ static int wal_size(const char *path, int64_t *size, struct err *err) {
     return rc;
 }
 
+/* Whether the folder DIR/sweeps or DIR/trials, whose entries have what is wanted `inside`, or are it, has any. */
+static bool has_copy(const char *dir, const char *folder, const char *inside) {
+    char *path = mem_printf("%s/%s", dir, folder);
+    DIR *entries = opendir(path); // absent as a rule
+    bool found = false;
+    for (const struct dirent *e; entries != NULL && !found && (e = readdir(entries)) != NULL;) {
+        size_t len = strlen(e->d_name), end = strlen(SNAPSHOT_SWEEP_END);
+        if (e->d_name[0] == '.') {
+            continue; // a temporary
+        }
+        if (inside == NULL) {
+            found = len > end && strcmp(e->d_name + len - end, SNAPSHOT_SWEEP_END) == 0;
+        } else {
+            char *file = mem_printf("%s/%s/%s", path, e->d_name, inside);
+            found = access(file, F_OK) == 0;
+            free(file);
+        }
+    }
+    if (entries != NULL) {
+        (void)closedir(entries); // only read
+    }
+    free(path);
+    return found;
+}
+
+/* Refuses a file without rows beside copies of rows: a new one would be stored in their place, and they are all that is
+ * left of what was measured. */
+static int check_copies(const struct store *store, const char *dir, const char *what,
+                        struct err *err) {
+    bool any = has_copy(dir, "sweeps", NULL) || has_copy(dir, "trials", SNAPSHOT_TRIAL_FILE);
+    return any ? store_damaged(store, err, "%s, but the copies of its rows are there", what)
+               : ERR_OK;
+}
+
 /* What can be told from outside.  SQLite takes an empty file for a new database and throws the WAL
  * away, so a file that lost its contents has to be noticed before it is opened. */
-static int check_from_outside(const struct store *store, bool *unclean, struct err *err) {
+static int check_from_outside(const struct store *store, const char *dir, bool *thorough,
+                              struct err *err) {
     int64_t size, wal;
     int rc = file_size(store->path, &size, err);
     rc = rc == ERR_OK ? wal_size(store->path, &wal, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
+    const char *what = size < 0 ? "missing" : "empty";
     if (size <= 0 && wal > 0) {
-        return store_damaged(store, err, "%s, but its write-ahead log is not",
-                             size < 0 ? "missing" : "empty");
+        return store_damaged(store, err, "%s, but its write-ahead log is not", what);
     }
-    if (size < 0 && store->mode == STORE_READ) {
+    if (size <= 0 && check_copies(store, dir, what, err) != ERR_OK) {
+        return err->code;
+    }
+    if (size < 0 && store->mode != STORE_WRITE) {
         return err_set(err, ERR_NOT_FOUND,
                        "%s: no such file; \"besom run SWEEP\" makes it, --out names its folder",
                        store->path);
     }
-    *unclean = wal > 0;
+    *thorough = size <= THOROUGH_MAX || wal > 0 || store->mode == STORE_CHECK;
     return ERR_OK;
 }
 
@@ -164,9 +207,13 @@ static int read_header(struct store *store, struct header *h, struct err *err) {
                : rc;
 }
 
-static int check_ours(struct store *store, const struct header *h, struct err *err) {
+static int check_ours(struct store *store, const char *dir, const struct header *h,
+                      struct err *err) {
     if (h->application == 0 && h->version == 0 &&
         h->objects == 0) { // made by a runner that died at once, or by touch(1)
+        if (check_copies(store, dir, "empty", err) != ERR_OK) {
+            return err->code;
+        }
         return store->mode == STORE_WRITE
                    ? ERR_OK
                    : err_set(err, ERR_NOT_FOUND, "%s: empty; \"besom run SWEEP\" fills it",
@@ -194,12 +241,14 @@ static int check_ours(struct store *store, const struct header *h, struct err *e
     return rc;
 }
 
-/* After an end that was not clean.  Of two kinds of check, on a database of a million values (38 MB, 5 metrics of 100
- * epochs of 2,000 trials; warm, one core of an EPYC), quick_check took 0.40-0.47 s and integrity_check, which
- * also compares indexes with their tables, 0.61-0.78 s: little beside what it guards. */
-static int check_whole(struct store *store, struct err *err) {
+/* Of two kinds of check, on a database of a million values (38 MB, 5 metrics of 100 epochs of 2,000 trials; warm, one
+ * core of an EPYC), quick_check took 0.40-0.47 s and integrity_check, which also compares indexes with their
+ * tables, 0.61-0.78 s: little beside what they guard.  Both see constraints that a row violates, but not through a
+ * connection that SQLite opened read-only, to which it leaves them unknown. */
+static int check_whole(struct store *store, bool thorough, struct err *err) {
     sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &stmt, NULL);
+    const char *sql = thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)";
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
     if (rc != SQLITE_OK) {
         return store_fail(store, rc, err);
     }
@@ -238,26 +287,121 @@ static int connect_immutable(struct store *store, struct header *header, struct 
     return rc;
 }
 
+/* The whole of it, as one transaction sees it, in place of the connection. */
+static int copy_aside(struct store *store, struct err *err) {
+    sqlite3 *from = store->db;
+    store->db = NULL;
+    // Without a name: SQLite's own, in its cache, and what is beyond that in a file in TMPDIR that nobody else sees.
+    int rc = connect_uri(store, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    rc = rc == ERR_OK ? store_exec(store, "PRAGMA cache_size = -65536", err) : rc;
+    if (rc == ERR_OK) {
+        sqlite3_backup *backup = sqlite3_backup_init(store->db, "main", from, "main");
+        (void)sqlite3_backup_step(backup, -1); // its end tells of it, and of no backup
+        int ended = sqlite3_backup_finish(backup);
+        rc = ended == SQLITE_OK ? ERR_OK : store_fail(store, ended, err);
+    }
+    (void)sqlite3_close(from); // lets go of the lock; nothing was written through it
+    return rc;
+}
+
+/* The file's lock, for this connection alone, and with it the read transaction that it is taken for. */
+static int connect_alone(struct store *store, struct header *header, struct err *err) {
+    char *uri = uri_of(store->path, "");
+    int rc = connect_uri(store, uri, SQLITE_OPEN_READWRITE, err); // for the lock, not to write
+    free(uri);
+    if (rc == ERR_OK) {
+        (void)sqlite3_busy_handler(store->db, NULL, NULL); // see connect_aside()
+        rc = store_exec(store, "PRAGMA query_only = ON; PRAGMA locking_mode = EXCLUSIVE", err);
+    }
+    return rc == ERR_OK ? read_header(store, header, err) : rc;
+}
+
+/* The memory that connections share is in results.db-shm, which the first of them makes.  A live run has it; beside what a
+ * killed one has left there may be none, and on a full disk none can be made.  But a connection that is alone needs none:
+ * with locking_mode=EXCLUSIVE SQLite first takes the file's lock for itself, which fails while anybody else has the file
+ * open, and then keeps that memory on its heap (sqlite.org/wal.html#noshm).  Who comes meanwhile waits, as for any lock,
+ * no longer than the copying takes; so what comes after, however long it takes, disturbs nobody.
+ *
+ * Between two tries the connection is given up.  A busy handler would wait inside of it, where in this mode SQLite keeps
+ * the shared lock that it has come from: of two that came at one instant each would wait for the other's. */
+static int connect_aside(struct store *store, struct header *header, struct err *err) {
+    struct err second;
+    store->retrying = true;
+    int rc = connect_alone(store, header, &second);
+    for (int tries = 0; rc == ERR_BUSY; tries++) {
+        (void)sqlite3_close(store->db); // nothing was written through it
+        store->db = NULL;
+        if (!store_wait_again(store, tries)) {
+            break;
+        }
+        rc = connect_alone(store, header, &second);
+    }
+    store->retrying = false;
+    rc = rc == ERR_OK ? copy_aside(store, &second) : rc;
+    if (rc == ERR_BUSY || rc == ERR_CORRUPT) {
+        *err = second;
+    } else if (rc != ERR_OK) {
+        const struct err first = *err;
+        rc = err_set(err, ERR_FULL,
+                     "%.400s; nor can it be copied aside (%.400s): make room on its disk, or name "
+                     "a folder with room in TMPDIR",
+                     first.msg, second.msg);
+    }
+    return rc;
+}
+
+/* SQLITE_OPEN_ flags */
+static int flags_of(enum store_mode mode) {
+    return mode == STORE_READ    ? SQLITE_OPEN_READONLY
+           : mode == STORE_CHECK ? SQLITE_OPEN_READWRITE
+                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+}
+
+/* The check follows the pages of one table after the other, all over the file: of a cold one of 3.1 GB that was 9 MB/s, where
+ * the disk gives 350 in order.  So it is read in order first, into the page cache.  Only a large file is, which nobody has open
+ * twice in one process: closing a file lets go of all locks that the process has on it (fcntl(2)). */
+static void read_ahead(const char *path) {
+    enum { PIECE = 1 << 20 };
+    struct stat st;
+    int fd =
+        stat(path, &st) == 0 && st.st_size > THOROUGH_MAX ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return;
+    }
+    char *piece = mem_zalloc(PIECE, 1);
+    while (read(fd, piece, PIECE) > 0) { // of a posix_fadvise() Linux takes a part alone
+    }
+    free(piece);
+    (void)close(fd); // only read
+}
+
 int store_connect(struct store *store, const char *dir, int *version, struct err *err) {
-    bool writer = store->mode == STORE_WRITE;
-    int rc = writer ? check_folder(dir, store->path, err) : ERR_OK;
-    bool unclean = false;
-    rc = rc == ERR_OK ? check_from_outside(store, &unclean, err) : rc;
+    bool reader = store->mode == STORE_READ, thorough = false;
+    int rc = reader ? ERR_OK : check_folder(dir, store->path, err);
+    rc = rc == ERR_OK ? check_from_outside(store, dir, &thorough, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
+    if (!reader) {
+        read_ahead(store->path);
+    }
     struct header header = {0};
     char *uri = uri_of(store->path, "");
-    rc = connect_uri(store, uri,
-                     writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY,
-                     err);
+    rc = connect_uri(store, uri, flags_of(store->mode), err);
     free(uri);
     rc = rc == ERR_OK ? read_header(store, &header, err) : rc;
-    if (rc != ERR_OK && rc != ERR_CORRUPT && rc != ERR_BUSY && !writer && access(dir, W_OK) != 0) {
+    if (rc != ERR_OK && rc != ERR_CORRUPT && rc != ERR_BUSY && reader && access(dir, W_OK) != 0) {
         rc = connect_immutable(store, &header, err);
+    } else if (rc == ERR_FULL && reader) {
+        rc = connect_aside(store, &header, err);
     }
-    rc = rc == ERR_OK ? check_ours(store, &header, err) : rc;
-    rc = rc == ERR_OK && writer && unclean ? check_whole(store, err) : rc;
+    rc = rc == ERR_OK ? check_ours(store, dir, &header, err) : rc;
+    if (rc == ERR_OK && !reader && header.version > 0) {
+        rc = check_whole(store, thorough, err);
+        rc = rc == ERR_OK
+                 ? store_schema_check(store, (int)header.version, store->mode == STORE_CHECK, err)
+                 : rc;
+    }
     if (rc == ERR_OK) {
         *version = (int)header.version; // at most STORE_VERSION
     }

@@ -262,11 +262,17 @@ static int find_known(struct store *store, const struct store_point *point, stru
     int rc = store_step(store, stmt, err);
     if (rc > 0) {
         known->id = sqlite3_column_int64(stmt, 0);
-        known->status = status_of((const char *)sqlite3_column_text(stmt, 1));
+        const char *status = (const char *)sqlite3_column_text(stmt, 1);
         known->epochs = sqlite3_column_int64(stmt, 2);
         known->epochs_done = sqlite3_column_int64(stmt, 3);
         known->attempts = sqlite3_column_int64(stmt, 4);
         const char *config = (const char *)sqlite3_column_text(stmt, 5);
+        if (status == NULL || config == NULL) { // NOT NULL, says the table
+            store_done(stmt);
+            return store_damaged(store, err, "trial %lld lacks its status or its config",
+                                 (long long)known->id);
+        }
+        known->status = status_of(status);
         known->same_config = strcmp(config, point->config) == 0;
         known->stopped = sqlite3_column_type(stmt, 6) != SQLITE_NULL;
         if (known->stopped && !known->same_config) {

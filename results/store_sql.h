@@ -21,6 +21,7 @@
 
 #define STORE_STMT_MAP(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(LOOK, "BEGIN")                                                                               \
     X(COMMIT, "COMMIT")                                                                            \
     X(METRIC_FIND, "SELECT id FROM metric WHERE name = ?1")                                        \
     X(METRIC_ADD, "INSERT INTO metric (name) VALUES (?1)")                                         \
@@ -87,7 +88,7 @@
       " WHERE ended_at IS NULL")                                                                   \
     X(EPOCH_ADD, "INSERT INTO epoch (trial, epoch, attempt, seconds, samples_per_second, at)"      \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                        \
-    X(EPOCH_FIND, "SELECT 1 FROM epoch WHERE trial = ?1 AND epoch = ?2")                           \
+    X(EPOCH_FIND, "SELECT attempt FROM epoch WHERE trial = ?1 AND epoch = ?2")                     \
     X(EPOCH_DROP, "DELETE FROM epoch WHERE trial = ?1 AND epoch >= ?2")                            \
     X(VALUE_ADD, "INSERT INTO value (trial, epoch, metric, kind, value, bits)"                     \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                        \

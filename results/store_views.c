@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "results/store_internal.h"
+#include "results/sweep_view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static bool higher_is_better(const struct view *view, int64_t metric, const char
     if (metric == view->objective) {
         return view->maximize;
     }
-    return strstr(name, "loss") == NULL && strstr(name, "error") == NULL;
+    return sweep_view_metric_rises(name);
 }
 
 static void put_metric(struct columns *columns, const struct view *view, int64_t id,

@@ -26,9 +26,7 @@ static bool default_wait(const struct store *store, int waited_ms) {
     return waited_ms < (store->mode == STORE_WRITE ? WRITER_WAIT_MS : READER_WAIT_MS);
 }
 
-/* SQLite's busy handler: 0 gives up.  `count` calls came before for the same lock. */
-static int on_busy(void *context, int count) {
-    struct store *store = context;
+bool store_wait_again(struct store *store, int count) {
     const struct store_patience *p = &store->patience;
     if (!store->waiting) {
         store->waiting = true;
@@ -46,12 +44,17 @@ static int on_busy(void *context, int count) {
     return go_on;
 }
 
+/* SQLite's busy handler: 0 gives up.  `count` calls came before for the same lock. */
+static int on_busy(void *context, int count) {
+    return store_wait_again(context, count);
+}
+
 void store_wait_init(struct store *store) {
     (void)sqlite3_busy_handler(store->db, on_busy, store); // fails for no connection only
 }
 
 void store_wait_over(struct store *store) {
-    if (store->waiting) {
+    if (store->waiting && !store->retrying) {
         store->waiting = false;
         if (store->patience.over != NULL) {
             store->patience.over(store->patience.context, store);

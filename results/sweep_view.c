@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 
+#include <string.h>
+
 void sweep_view_put_identifier(struct buf *sql, const char *name) {
     buf_putc(sql, '"');
     for (; *name != '\0'; name++) {
@@ -22,4 +24,8 @@ void sweep_view_put_name(struct buf *sql, const char *sweep) {
         buf_putc(sql, *sweep == '-' ? '_' : *sweep);
     }
     buf_putc(sql, '"');
+}
+
+bool sweep_view_metric_rises(const char *metric) {
+    return strstr(metric, "loss") == NULL && strstr(metric, "error") == NULL;
 }

@@ -5,7 +5,7 @@
  *     table_column(t, "val_accuracy", TABLE_RIGHT);
  *     table_text(t, "adam");
  *     table_number(t, 0.8466231, 4);
- *     table_print(t, TABLE_TEXT, &out);
+ *     table_print(t, TABLE_TEXT, stdout);
  *
  *       optimizer  val_accuracy
  *       adam             0.8466
@@ -19,8 +19,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
-struct buf;
 struct table;
 
 enum table_align { TABLE_LEFT, TABLE_RIGHT };
@@ -37,12 +37,12 @@ void table_number(struct table *table, double value, int digits); // NaN: absent
 /* `shown` for people, `json` (a JSON value's text) for machines. */
 void table_json(struct table *table, const char *shown, const char *json);
 
-int table_rows(const struct table *table);
+int64_t table_rows(const struct table *table);
 
-/* Appends the table.  Text: aligned by the width that a terminal gives each character (the program
+/* Writes the table; ferror(out) tells whether all of it could be written.  Text: aligned by the width that a terminal gives each character (the program
  * has set LC_CTYPE), each line indented by two spaces.  CSV: RFC 4180 with a header.  JSON: an array
  * of objects with a newline at the end. */
-void table_print(const struct table *table, enum table_format format, struct buf *out);
+void table_print(const struct table *table, enum table_format format, FILE *out);
 
 /* "text", "csv", "md", "json"; false when unknown. */
 bool table_parse_format(const char *name, enum table_format *format);
