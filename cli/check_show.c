@@ -138,7 +138,8 @@ void check_show_json(const struct check_result *result, uint64_t draw_seed, FILE
     json_set(o, "tolerance", json_new_number(j->tolerance));
     json_set(o, "largest",
              j->within.epoch > 0 ? difference(&j->within, j->within_round) : json_new_null());
-    json_set(o, "finding", j->found ? finding(&j->finding) : json_new_null());
+    const struct check_finding *against = j->found ? &j->finding : j->lost > 0 ? &j->once : NULL;
+    json_set(o, "finding", against != NULL ? finding(against) : json_new_null());
     buf_clear(&text);
     json_print(&text, o);
     fprintf(out, "%s\n", buf_text(&text));

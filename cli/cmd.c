@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "results/store.h"
 
+#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *cmd_program = "besom";
 
@@ -15,9 +17,10 @@ int cmd_fail(const struct err *err) {
     switch (err->code) {
     case ERR_IO:
     case ERR_FULL:
-    case ERR_EXHAUSTED:
     case ERR_CORRUPT:
         return EXIT_STORAGE;
+    case ERR_EXHAUSTED:
+        return EXIT_EXHAUSTED;
     case ERR_BUSY:
         return EXIT_HELD;
     default:
@@ -47,6 +50,10 @@ static void lock_is_gone(void *context, const struct store *store) {
 
 struct store_patience cmd_patience(bool *said) {
     return (struct store_patience){wait_for_lock, lock_is_gone, said};
+}
+
+const char *cmd_version(void) {
+    return strchr(argp_program_version, ' ') + 1; // "besom 0.1.0"
 }
 
 bool cmd_is_running(const char *out_dir) {

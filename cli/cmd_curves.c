@@ -3,266 +3,192 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/cmd.h"
+#include "cli/curves_request.h"
 #include "cli/find.h"
 #include "cli/options.h"
-#include "cli/print.h"
 #include "cli/term.h"
-#include "results/canvas.h"
-#include "results/curves.h"
 #include "results/store.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char doc[] =
     "Draws learning curves: for each value of an axis the mean over the complete trials that have "
-    "it, epoch by epoch.\n\n"
+    "it, epoch by epoch, with a band.\n\n"
     "  besom curves quickstart --by optimizer\n"
-    "  besom curves quickstart --by init --metric train_loss\n"
+    "  besom curves quickstart --by init --metric train_loss --log\n"
+    "  besom curves quickstart --by label --where optimizer=adam,activation=relu\n"
+    "  besom curves quickstart --metric train_loss,val_loss --band minmax\n"
+    "  besom curves quickstart --follow              while it runs, until it ends\n"
     "  besom curves quickstart --format csv          the numbers\n\n"
-    "SWEEP is a name or a sweep file; without it, the one that ran last.\n\nOptions:";
+    "The band is the 95% interval of the mean over replicates, as besom compare has it, where "
+    "there are two or more.  While no trial is complete, and with --follow, those under way count, "
+    "too: a curve is dotted where not all of its trials have the epoch, and n is how many do.  "
+    "Values that are nan or infinite make a gap.  SWEEP is a name or a sweep file; without it, the "
+    "one "
+    "that ran last.  docs/curves.md has more.\n\nOptions:";
 
-struct curves_args {
-    const char *sweep, *by, *metric;
-    int height;
-};
+enum { KEY_BAND = 0x3000, KEY_LOG, KEY_LOG_EPOCHS, KEY_TOP };
 
 static const struct argp_option list[] = {
-    {"by", 'b', "AXIS", 0, "a curve for each value of this axis (the sweep's first)", 1},
-    {"metric", 'm', "NAME", 0, "this metric instead of the sweep's objective", 1},
-    {"height", 'H', "ROWS", 0, "of the plot (16)", 1},
+    {"by", 'b', "AXIS", 0,
+     "a curve for each value of this axis (the sweep's first); \"label\": for each grid point; "
+     "\"none\": one of all",
+     1},
+    {"metric", 'm', "NAME,...", 0,
+     "this metric instead of the sweep's objective; several: a plot for each", 1},
+    {"where", 'w', "AXIS=VALUE,...", 0, "only points with these values; of one axis, any of them",
+     1},
+    {"follow", 'f', NULL, 0,
+     "go on while a run is: drawn anew on a terminal, elsewhere a line for each new point", 1},
+    {"band", KEY_BAND, "ci|std|minmax|none", 0,
+     "the mean's 95% interval (ci), a standard deviation, or the range of the trials", 2},
+    {"log", KEY_LOG, NULL, 0, "values on a logarithmic scale", 2},
+    {"log-epochs", KEY_LOG_EPOCHS, NULL, 0, "epochs on a logarithmic scale", 2},
+    {"top", KEY_TOP, "N", 0, "only the N best curves by their last mean, 0 for all (12)", 2},
+    {"height", 'H', "ROWS", 0, "of the plot (16)", 3},
+    {"width", 'W', "COLUMNS", 0, "of all of it (the terminal's)", 3},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state) {
-    struct curves_args *args = state->input;
+static int take_int(const struct argp_state *state, const char *option, const char *arg, int min,
+                    int max, const char *wanted) {
     int64_t n;
+    if (!num_parse_int(arg, min, max, &n)) {
+        options_bad(state, option, arg, wanted);
+    }
+    return (int)n;
+}
+
+static void take_metrics(const struct argp_state *state, struct curves_request *r,
+                         const char *arg) {
+    for (const char *at = arg;; at++) {
+        size_t len = strcspn(at, ",");
+        if (len == 0) {
+            options_bad(state, "--metric", arg, "a metric's name, or several with commas");
+        }
+        if (r->metric_count == CURVES_METRICS_MAX) {
+            argp_error(state, "more than %d metrics", CURVES_METRICS_MAX);
+        }
+        r->metric[r->metric_count++] = mem_printf("%.*s", (int)len, at);
+        at += len;
+        if (*at == '\0') {
+            return;
+        }
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct curves_request *r = state->input;
     switch (key) {
     case 'b':
-        args->by = arg;
+        r->by = arg;
         return 0;
     case 'm':
-        args->metric = arg;
+        take_metrics(state, r, arg);
+        return 0;
+    case 'w':
+        r->where = arg;
+        return 0;
+    case 'f':
+        r->follow = true;
+        return 0;
+    case KEY_BAND:
+        if (!curves_parse_band(arg, &r->band)) {
+            options_bad(state, "--band", arg, "one of ci, std, minmax, none");
+        }
+        return 0;
+    case KEY_LOG:
+        r->plot.log = true;
+        return 0;
+    case KEY_LOG_EPOCHS:
+        r->plot.log_epochs = true;
+        return 0;
+    case KEY_TOP:
+        r->top = take_int(state, "--top", arg, 0, 1000000, "a number of curves");
         return 0;
     case 'H':
-        if (!num_parse_int(arg, 4, 200, &n)) {
-            options_bad(state, "--height", arg, "a number of rows from 4 to 200");
-        }
-        args->height = (int)n;
+        r->plot.height = take_int(state, "--height", arg, 4, 200, "a number of rows from 4 to 200");
+        return 0;
+    case 'W':
+        r->plot.width =
+            take_int(state, "--width", arg, 44, 1000, "a number of columns from 44 to 1000");
         return 0;
     case ARGP_KEY_ARG:
-        options_take(state, &args->sweep, arg, "sweep");
+        options_take(state, &r->sweep, arg, "sweep");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* ---- numbers ---- */
-
-static void print_points(const struct curves *curves, enum table_format format) {
+static void print_points(const struct curves_request *r, const struct curves *curves) {
     struct table *t = table_new();
-    table_column(t, curves->axis != NULL ? curves->axis : "trials", TABLE_LEFT);
-    table_column(t, "epoch", TABLE_RIGHT);
-    table_column(t, curves->metric, TABLE_RIGHT);
-    table_column(t, "n", TABLE_RIGHT);
-    for (int i = 0; i < curves->count; i++) {
-        for (int p = 0; p < curves->curves[i].count; p++) {
-            const struct curve_point *point = &curves->curves[i].points[p];
-            table_text(t, curves->curves[i].name);
-            table_int(t, point->epoch);
-            table_number(t, point->mean, 4);
-            table_int(t, point->n);
+    curves_put_columns(t, r, curves);
+    for (int m = 0; m < r->metric_count; m++) {
+        for (int i = 0; i < curves[m].count; i++) {
+            const struct curve *curve = &curves[m].curves[i];
+            for (int p = 0; p < curve->count; p++) {
+                curves_put_point(t, r, &curves[m], curve, &curve->points[p]);
+            }
         }
     }
-    print_table(t, format, stdout);
+    table_print(t, r->format, stdout);
     table_free(t);
 }
 
-/* ---- the plot ---- */
-
-enum { AXIS_WIDTH = 9, LABEL_WIDTH_MAX = 28, INK_COUNT = 6 };
-
-struct plot {
-    const struct curves *curves;
-    struct canvas canvas;
-    int first, last; // epochs
-    double low, high;
-    int *label_row; // (count) the row of each curve's name
-};
-
-static void find_ranges(struct plot *plot) {
-    *plot = (struct plot){.curves = plot->curves, .first = 1, .last = 1, .low = NAN, .high = NAN};
-    for (int i = 0; i < plot->curves->count; i++) {
-        for (int p = 0; p < plot->curves->curves[i].count; p++) {
-            const struct curve_point *point = &plot->curves->curves[i].points[p];
-            plot->last = point->epoch > plot->last ? point->epoch : plot->last;
-            if (isfinite(point->mean)) {
-                plot->low = !(plot->low <= point->mean) ? point->mean : plot->low;
-                plot->high = !(plot->high >= point->mean) ? point->mean : plot->high;
-            }
-        }
+static void print(const struct curves_request *r, const struct curves *curves) {
+    if (r->format != TABLE_TEXT) {
+        print_points(r, curves);
+        return;
     }
-    if (isnan(plot->low)) {
-        plot->low = 0;
-        plot->high = 1;
-    } else if (plot->low == plot->high) {
-        plot->high = plot->low + (plot->low == 0 ? 1 : fabs(plot->low) * 0.1);
-    }
-}
-
-static int dot_x(const struct plot *plot, int epoch) {
-    int dots = plot->canvas.columns * CANVAS_DOTS_X - 1;
-    return plot->last == plot->first
-               ? 0
-               : (int)lround((double)(epoch - plot->first) * dots / (plot->last - plot->first));
-}
-
-static int dot_y(const struct plot *plot, double value) {
-    int dots = plot->canvas.rows * CANVAS_DOTS_Y - 1;
-    return (int)lround((plot->high - value) / (plot->high - plot->low) * dots);
-}
-
-static void draw_curve(struct plot *plot, const struct curve *curve, uint8_t ink) {
-    const struct curve_point *before = NULL;
-    for (int p = 0; p < curve->count; p++) {
-        const struct curve_point *point = &curve->points[p];
-        if (!isfinite(point->mean)) {
-            before = NULL;
-            continue;
-        }
-        const struct curve_point *from = before != NULL ? before : point;
-        canvas_line(&plot->canvas, dot_x(plot, from->epoch), dot_y(plot, from->mean),
-                    dot_x(plot, point->epoch), dot_y(plot, point->mean), ink);
-        before = point;
-    }
-}
-
-static double last_value(const struct curve *curve) {
-    return curve->count > 0 ? curve->points[curve->count - 1].mean : (double)NAN;
-}
-
-/* The name of a curve stands at the row where it ends; names that would share a row move down to the
- * next free one, or up when the plot is full below. */
-static void place_labels(struct plot *plot) {
-    int rows = plot->canvas.rows, count = plot->curves->count;
-    bool *taken = mem_zalloc((size_t)rows, sizeof *taken);
-    bool *placed = mem_zalloc((size_t)count + 1, sizeof *placed);
-    plot->label_row = mem_zalloc((size_t)count + 1, sizeof *plot->label_row);
-    for (int k = 0; k < count; k++) {
-        int top = -1; // the highest curve without a place
-        for (int i = 0; i < count; i++) {
-            if (!placed[i] && (top < 0 || !(last_value(&plot->curves->curves[i]) <=
-                                            last_value(&plot->curves->curves[top])))) {
-                top = i;
-            }
-        }
-        placed[top] = true;
-        double value = last_value(&plot->curves->curves[top]);
-        int row = isfinite(value) ? dot_y(plot, value) / CANVAS_DOTS_Y : rows - 1;
-        while (row < rows - 1 && taken[row]) {
-            row++;
-        }
-        while (row > 0 && taken[row]) {
-            row--;
-        }
-        plot->label_row[top] = taken[row] ? -1 : row; // more curves than rows: some have no name
-        taken[row] = true;
-    }
-    free(taken);
-    free(placed);
-}
-
-static void put_axis(struct buf *out, const struct plot *plot, int row) {
-    char number[NUM_TEXT_MAX] = "";
-    int rows = plot->canvas.rows;
-    if (row == 0 || row == rows - 1 || row == (rows - 1) / 2) {
-        double value = plot->high - (plot->high - plot->low) * row / (rows - 1);
-        num_steady(number, value, 4);
-    }
-    buf_printf(out, "%*s %s", AXIS_WIDTH - 2, number, number[0] != '\0' ? "┤" : "│");
-}
-
-static void put_label(struct buf *out, const struct plot *plot, int row, const char *const *style) {
-    for (int i = 0; i < plot->curves->count; i++) {
-        if (plot->label_row[i] == row) {
-            char number[NUM_TEXT_MAX];
-            const struct curve *curve = &plot->curves->curves[i];
-            num_steady(number, last_value(curve), 4);
-            buf_printf(out, " %s%.*s %s%s", style[i % INK_COUNT + 1], LABEL_WIDTH_MAX, curve->name,
-                       number, term_style(stdout, TERM_RESET));
-        }
-    }
-}
-
-static void print_plot(const struct curves *curves, int height) {
-    const char *style[INK_COUNT + 1] = {"",
-                                        term_style(stdout, TERM_CYAN),
-                                        term_style(stdout, TERM_YELLOW),
-                                        term_style(stdout, TERM_GREEN),
-                                        term_style(stdout, TERM_RED),
-                                        term_style(stdout, TERM_BOLD),
-                                        term_style(stdout, TERM_DIM)};
-    struct plot plot = {.curves = curves};
-    find_ranges(&plot);
-    int columns = term_width(stdout) - AXIS_WIDTH - LABEL_WIDTH_MAX;
-    columns = columns < 20 ? 20 : columns > 100 ? 100 : columns;
-    canvas_init(&plot.canvas, columns, height);
-    for (int i = 0; i < curves->count; i++) {
-        draw_curve(&plot, &curves->curves[i], (uint8_t)(i % INK_COUNT + 1));
-    }
-    place_labels(&plot);
-
     struct buf out = {0};
-    buf_printf(&out, "%s: %s%s%s, mean over the rest\n", curves->sweep, curves->metric,
-               curves->axis != NULL ? " by " : "", curves->axis != NULL ? curves->axis : "");
-    for (int row = 0; row < height; row++) {
-        put_axis(&out, &plot, row);
-        canvas_row(&plot.canvas, row, style, term_style(stdout, TERM_RESET), &out);
-        put_label(&out, &plot, row, style);
-        buf_putc(&out, '\n');
-    }
-    buf_printf(&out, "%*s└", AXIS_WIDTH - 1, "");
-    for (int c = 0; c < columns; c++) {
-        buf_puts(&out, "─");
-    }
-    buf_printf(&out, "\n%*s epoch %-*d%d\n", AXIS_WIDTH - 1, "", columns - 6, plot.first,
-               plot.last);
-    (void)fputs(buf_text(&out), stdout); // main() looks at ferror(stdout)
+    curves_request_draw(&out, r, curves, r->plot.width > 0 ? r->plot.width : term_width(stdout),
+                        r->plot.height);
+    (void)fwrite(buf_text(&out), 1, out.len, stdout); // main() looks at ferror(stdout)
     buf_release(&out);
-    free(plot.label_row);
-    canvas_release(&plot.canvas);
 }
 
-int cmd_curves(int argc, char **argv) {
-    struct curves_args args = {.height = 16};
-    struct options options = {0};
-    const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
-    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
-                  &options, &args);
-
+static int print_once(const struct curves_request *r) {
     struct store *store;
-    int status = cmd_open_store(options.out, &store);
+    int status = cmd_open_store(r->out_dir, &store);
     if (status != EXIT_DONE) {
         return status;
     }
     struct err err;
-    struct curves curves = {0};
+    struct curves curves[CURVES_METRICS_MAX];
     char *sweep = NULL;
-    int rc = find_sweep(store, args.sweep, &sweep, &err);
+    int rc = find_sweep(store, r->sweep, &sweep, &err);
+    rc = rc == ERR_OK ? curves_request_load(r, store, sweep, curves, &err) : rc;
     if (rc == ERR_OK) {
-        rc = curves_load(&curves, store, sweep, args.by, args.metric, &err);
-    }
-    if (rc != ERR_OK) {
-        status = cmd_fail(&err);
-    } else if (options.format == TABLE_TEXT) {
-        print_plot(&curves, args.height);
+        print(r, curves);
+        curves_request_drop(r, curves);
     } else {
-        print_points(&curves, options.format);
+        status = cmd_fail(&err);
     }
-    curves_release(&curves);
     free(sweep);
     (void)store_close(store, &err); // a reader has nothing to lose
+    return status;
+}
+
+int cmd_curves(int argc, char **argv) {
+    struct curves_request request = {.top = -1, .plot.height = 16};
+    struct options options = {0};
+    const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
+    options_parse(&argp, OPTION_OUT | OPTION_JSON | OPTION_FORMAT | OPTION_COLOR, argc, argv,
+                  &options, &request);
+    request.out_dir = options.out;
+    request.format = options.format;
+    if (request.metric_count == 0) {
+        request.metric_count = 1; // NULL: the objective
+    }
+    int status;
+    if (request.follow && request.format == TABLE_MD) {
+        fprintf(stderr, "besom: --follow prints text, csv or json\n");
+        status = EXIT_MISUSE;
+    } else {
+        status = request.follow ? curves_follow(&request) : print_once(&request);
+    }
+    curves_request_release(&request);
     return status;
 }

@@ -1,12 +1,11 @@
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
 #include "cli/options.h"
-#include "cli/print.h"
 #include "cli/summary.h"
 #include "cli/term.h"
 #include "results/query.h"
+#include "results/table.h"
 #include "runner/plan.h"
 #include "runner/run.h"
 #include "runner/sweep.h"
@@ -97,9 +96,10 @@ int cmd_plan_sweep(const char *path, bool retry_failed, const struct options *op
     summary_columns(&summary);
     const struct plan_options plan_options = {
         .out_dir = options->out, .retry_failed = retry_failed, .dry_run = true};
-    status = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options);
-    if (status == EXIT_DONE) {
-        print_table(summary.table, options->format, stdout);
+    rc = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options, &err);
+    status = rc == ERR_OK ? EXIT_DONE : cmd_fail(&err);
+    if (rc == ERR_OK) {
+        table_print(summary.table, options->format, stdout);
         if (options->format == TABLE_TEXT) {
             printf("\n");
             summary_print(&summary, &sweep, &plan, stdout);

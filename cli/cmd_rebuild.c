@@ -13,8 +13,10 @@ static const char doc[] =
     "under way the trials' logs.\n\n"
     "  besom rebuild\n"
     "  besom rebuild --out /data/mine\n\n"
-    "Deletes nothing: the damaged file goes to results.db.damaged-TIME.  An intact results.db is "
-    "left alone without --force.  Copies that are damaged themselves are named; what they had is "
+    "Deletes nothing: the damaged file goes to results.db.damaged-TIME.  A results.db that "
+    "is intact, or seems to be another application's or of a newer besom, is left alone without "
+    "--force; so is one that looks intact but differs from its copies, and what differs is told.  "
+    "Copies that are damaged themselves are named; what they had is "
     "brought back by the next besom run, which has trainers tell it again from their checkpoints "
     "or "
     "compute it again.\n\nOptions:";
@@ -22,7 +24,8 @@ static const char doc[] =
 enum { KEY_FORCE = 0x2000 };
 
 static const struct argp_option list[] = {
-    {"force", KEY_FORCE, 0, 0, "also when results.db is intact; it is kept beside the new one", 1},
+    {"force", KEY_FORCE, 0, 0,
+     "also when results.db is intact or not ours; it is kept beside the new one", 1},
     {0},
 };
 

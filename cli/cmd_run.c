@@ -1,10 +1,12 @@
 #include "base/diag.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "cli/cmd.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/room_wait.h"
 #include "cli/summary.h"
 #include "cli/term.h"
 #include "results/compare.h"
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char doc[] =
@@ -25,8 +28,8 @@ static const char doc[] =
     "  besom run sweeps/quickstart.json\n"
     "  besom run -j 4 --out /data/mine sweep.json\n"
     "  besom run --halt soon,fail=10% sweep.json    no new trials once 10% failed\n\n"
-    "Ctrl-C asks the workers to save their state and leaves; a second one kills them.  Either way "
-    "nothing that was shown is lost.\n\nOptions:";
+    "Ctrl-C asks the workers to save their state and leaves; a second one, or SIGTERM after "
+    "it, kills them.  Either way nothing that was shown is lost.\n\nOptions:";
 
 struct run_args {
     const char *sweep;
@@ -112,19 +115,17 @@ int cmd_load_sweep(struct sweep *sweep, const char *path) {
 }
 
 int cmd_make_plan(struct plan *plan, struct summary *summary, struct store *store,
-                  const struct sweep *sweep, const struct plan_options *options) {
+                  const struct sweep *sweep, const struct plan_options *options, struct err *err) {
     struct diag diag = {0};
-    struct err err;
-    int rc = plan_make(plan, store, sweep, options, &diag, summary_add, summary, &err);
+    int rc = plan_make(plan, store, sweep, options, &diag, summary_add, summary, err);
     if (diag.count > 0) {
         diag_finish(&diag);
-        fprintf(stderr, "%sbesom: nothing was started\n", buf_text(&diag.text));
+        (void)fputs(buf_text(&diag.text), stderr); // nowhere else to tell
         plan_release(plan);
-        diag_release(&diag);
-        return EXIT_MISUSE;
+        rc = err_set(err, ERR_RANGE, "nothing was started");
     }
     diag_release(&diag);
-    return rc == ERR_OK ? EXIT_DONE : cmd_fail(&err);
+    return rc;
 }
 
 /* The answer at the end: the best points, what the axes do, and what to type next. */
@@ -176,13 +177,39 @@ static int exit_status(const struct run_result *result, const struct plan *plan)
                                                                                 : EXIT_DONE;
 }
 
+/* A run: what it was asked for, and the folder once that is ours. */
+struct job {
+    const struct run_args *args;
+    const struct options *options;
+    struct sweep sweep;
+    struct store *store;
+    int lock_fd;
+    struct store_patience patience;
+    struct plan plan;
+    struct summary summary;
+    bool refused; // the sweep: nothing of it was stored
+};
+
+static enum live_voice voice_of(const struct options *options) {
+    return options->format == TABLE_JSON ? LIVE_JSON
+           : term_animates(stderr)       ? LIVE_ANIMATED
+                                         : LIVE_PLAIN;
+}
+
+static int patiently(struct job *job, room_step_fn *step, struct err *err) {
+    return room_wait(job->options->out, voice_of(job->options), step, job, err);
+}
+
 /* Everything between the plan and the end, in a folder that is ours. */
-static int run_planned(struct store *store, const struct sweep *sweep, const struct plan *plan,
-                       const struct summary *summary, const struct run_args *args,
-                       const struct options *options) {
+static int run_planned(struct job *job) {
+    struct store *store = job->store;
+    const struct sweep *sweep = &job->sweep;
+    const struct plan *plan = &job->plan;
+    const struct run_args *args = job->args;
+    const struct options *options = job->options;
     bool quiet = options->quiet, json = options->format == TABLE_JSON;
     if (!quiet && !json) {
-        summary_print(summary, sweep, plan, stderr);
+        summary_print(&job->summary, sweep, plan, stderr);
     }
     struct run_result result = {0};
     struct err err;
@@ -194,10 +221,7 @@ static int run_planned(struct store *store, const struct sweep *sweep, const str
                 "%d worker%s, results in %s/. Ctrl-C at any time; the same command goes on.\n\n",
                 jobs, jobs == 1 ? "" : "s", options->out);
         }
-        struct live live = {.voice = json                    ? LIVE_JSON
-                                     : term_animates(stderr) ? LIVE_ANIMATED
-                                                             : LIVE_PLAIN,
-                            .quiet = quiet};
+        struct live live = {.voice = voice_of(options), .quiet = quiet};
         int rc = run_sweep(store, sweep, plan, &args->run, live_observe, &live, &result, &err);
         if (rc != ERR_OK) {
             return cmd_fail(&err);
@@ -215,19 +239,82 @@ static int run_planned(struct store *store, const struct sweep *sweep, const str
     return exit_status(&result, plan);
 }
 
+/* ---- steps that may have to wait for room ---- */
+
+/* The folder's lock is kept from one try to the next, and nothing else: a plan that met a full disk was rolled back. */
+static int open_and_plan(void *context, struct err *err) {
+    struct job *job = context;
+    int recovered; // of no use here
+    int rc =
+        run_open(job->options->out, &job->patience, &job->store, &job->lock_fd, &recovered, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const struct plan_options plan_options = {.out_dir = job->options->out,
+                                              .retry_failed = job->args->retry_failed};
+    job->summary = (struct summary){0};
+    rc = cmd_make_plan(&job->plan, &job->summary, job->store, &job->sweep, &plan_options, err);
+    if (rc == ERR_FULL) {
+        struct err ignored; // that the disk is full is told
+        (void)store_close(job->store, &ignored);
+        job->store = NULL;
+    }
+    return rc;
+}
+
 /* What besom rebuild needs: the plan, and what an earlier run did not come to write. */
-static void keep_copies(struct store *store, int64_t sweep_id) {
-    struct snapshots *snapshots = snapshots_new(store);
+static int keep_copies(void *context, struct err *err) {
+    struct job *job = context;
+    struct snapshots *snapshots = snapshots_new(job->store);
+    int rc = snapshots_put_sweep(snapshots, job->plan.sweep_id, err);
+    rc = rc >= 0 ? snapshots_catch_up(snapshots, NULL, err) : rc;
+    snapshots_free(snapshots);
+    return rc;
+}
+
+static int settle(void *context, struct err *err) {
+    return store_settle(((struct job *)context)->store, err);
+}
+
+/* A large database takes a while to be checked, and nothing else would be said meanwhile. */
+static void say_check(const struct options *options) {
+    const double large = 500e6; // bytes: seconds, on a slow disk
+    char *path = mem_printf("%s/results.db", options->out);
+    struct stat st;
+    if (!options->quiet && options->format != TABLE_JSON && stat(path, &st) == 0 &&
+        (double)st.st_size > large) {
+        fprintf(stderr, "besom: checking %s (%.1f GB) before anything is added to it\n", path,
+                (double)st.st_size / 1e9);
+    }
+    free(path);
+}
+
+static int run_job(struct job *job) {
     struct err err;
-    int rc = snapshots_put_sweep(snapshots, sweep_id, &err);
-    rc = rc >= 0 ? snapshots_catch_up(snapshots, NULL, &err) : rc;
-    if (rc < 0) {
+    say_check(job->options);
+    if (patiently(job, open_and_plan, &err) != ERR_OK) {
+        int status = cmd_fail(&err);
+        job->refused = status == EXIT_MISUSE && job->store != NULL;
+        return status;
+    }
+    int kept = patiently(job, keep_copies, &err);
+    if (kept == ERR_DIFFERS) { // a copy that would be lost
+        err.code = ERR_CORRUPT;
+        return cmd_fail(&err);
+    }
+    if (kept < 0) {
         fprintf(stderr,
                 "besom: warning: the copies of the results for besom rebuild are not up to date, "
                 "the results are: %s\n",
                 err.msg);
     }
-    snapshots_free(snapshots);
+    int status = run_planned(job);
+    // Who was asked to stop, or has met a disk that fails, does not wait.
+    if ((status == EXIT_DONE || status == EXIT_TRIAL_FAILED) &&
+        patiently(job, settle, &err) != ERR_OK) {
+        status = cmd_fail(&err);
+    }
+    return status;
 }
 
 int cmd_run(int argc, char **argv) {
@@ -242,38 +329,26 @@ int cmd_run(int argc, char **argv) {
     args.run.out_dir = options.out;
     (void)signal(SIGPIPE, SIG_IGN); // a sweep outlives whoever looked at it
 
-    struct sweep sweep;
-    int status = cmd_load_sweep(&sweep, args.sweep);
+    bool said = false, fresh = access(options.out, F_OK) != 0;
+    struct job job = {
+        .args = &args, .options = &options, .lock_fd = -1, .patience = cmd_patience(&said)};
+    int status = cmd_load_sweep(&job.sweep, args.sweep);
     if (status != EXIT_DONE) {
         return status;
     }
-    struct store *store = NULL;
-    int lock_fd = -1, recovered = 0;
+    status = run_job(&job);
     struct err err;
-    bool said = false, fresh = access(options.out, F_OK) != 0;
-    const struct store_patience patience = cmd_patience(&said);
-    if (run_open(options.out, &patience, &store, &lock_fd, &recovered, &err) != ERR_OK) {
-        sweep_release(&sweep);
-        return cmd_fail(&err);
-    }
-    struct plan plan = {0};
-    struct summary summary = {0};
-    const struct plan_options plan_options = {.out_dir = options.out,
-                                              .retry_failed = args.retry_failed};
-    status = cmd_make_plan(&plan, &summary, store, &sweep, &plan_options);
-    bool refused = status == EXIT_MISUSE; // nothing of it was stored
-    if (status == EXIT_DONE) {
-        keep_copies(store, plan.sweep_id);
-        status = run_planned(store, &sweep, &plan, &summary, &args, &options);
-    }
-    plan_release(&plan);
-    sweep_release(&sweep);
-    if (store_close(store, &err) != ERR_OK && status != EXIT_STORAGE) { // as a rule, told already
+    plan_release(&job.plan);
+    sweep_release(&job.sweep);
+    if (store_close(job.store, &err) != ERR_OK && status != EXIT_STORAGE &&
+        !(job.refused && err.code == ERR_FULL)) { // as a rule, told already
         status = cmd_fail(&err);
     }
-    if (fresh && refused) {
+    if (fresh && job.refused) {
         run_discard(options.out);
     }
-    (void)close(lock_fd); // releases the folder; nothing was written through it
+    if (job.lock_fd >= 0) {
+        (void)close(job.lock_fd); // releases the folder; nothing was written through it
+    }
     return status;
 }

@@ -4,10 +4,10 @@
 #include "cli/cmd.h"
 #include "cli/find.h"
 #include "cli/options.h"
-#include "cli/print.h"
 #include "cli/show_layers.h"
 #include "results/query.h"
 #include "results/store.h"
+#include "results/table.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -39,10 +39,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static const char trial_sql[] =
-    "SELECT trial, sweep, label, key, status, replicate, seed, params, config, attempts,"
-    " epochs_done, epochs, best_value, best_epoch, last_value, seconds, error, stopped"
-    " FROM trials WHERE trial = ?1 ORDER BY sweep";
+static const char trial_sql[] = // ?2: as for CMD_ACTUAL_STATUS
+    "SELECT trial, sweep, label, key, " CMD_ACTUAL_STATUS(
+        "?2") " AS status, replicate, seed, params, config, attempts,"
+              " epochs_done, epochs, best_value, best_epoch, last_value, seconds, error, stopped"
+              " FROM trials WHERE trial = ?1 ORDER BY sweep";
 static const char epochs_sql[] = "SELECT epoch, attempt, seconds, samples_per_second, at"
                                  " FROM epochs WHERE trial = ?1 ORDER BY epoch";
 static const char metrics_sql[] = "SELECT DISTINCT metric FROM curves WHERE trial = ?1 ORDER BY 1";
@@ -66,6 +67,15 @@ static int open_for(struct query *q, struct store *store, const char *sql, int64
     int rc = query_open(q, store, sql, err);
     if (rc == ERR_OK) {
         query_bind_int(q, 1, trial);
+    }
+    return rc;
+}
+
+static int open_trial(struct query *q, struct store *store, const char *out_dir, int64_t trial,
+                      struct err *err) {
+    int rc = open_for(q, store, trial_sql, trial, err);
+    if (rc == ERR_OK) {
+        query_bind_int(q, 2, cmd_is_running(out_dir));
     }
     return rc;
 }
@@ -217,7 +227,7 @@ static int print_memory(struct store *store, int64_t trial, struct err *err) {
 
 static int show_text(struct store *store, const char *out, int64_t trial, struct err *err) {
     struct query q;
-    int rc = open_for(&q, store, trial_sql, trial, err);
+    int rc = open_trial(&q, store, out, trial, err);
     if (rc != ERR_OK) {
         return rc;
     }
@@ -240,7 +250,7 @@ static int show_text(struct store *store, const char *out, int64_t trial, struct
     rc = epoch_table(t, store, trial, err);
     if (rc == ERR_OK && table_rows(t) > 0) {
         printf("\n");
-        print_table(t, TABLE_TEXT, stdout);
+        table_print(t, TABLE_TEXT, stdout);
     }
     table_free(t);
     rc = rc == ERR_OK ? show_layers(store, trial, err) : rc;
@@ -275,47 +285,45 @@ static void put_json_value(struct buf *out, const struct query *q, int c) {
     }
 }
 
-static int put_json_rows(struct buf *out, struct store *store, const char *sql, int64_t trial,
-                         struct err *err) {
-    struct query q;
-    int rc = open_for(&q, store, sql, trial, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
+/* Closes q. */
+static int put_json_rows(struct buf *out, struct query *q, struct err *err) {
+    int rc;
     buf_putc(out, '[');
-    for (int row = 0; (rc = query_next(&q, err)) > 0; row++) {
+    for (int row = 0; (rc = query_next(q, err)) > 0; row++) {
         buf_puts(out, row > 0 ? ",\n  {" : "\n  {");
-        for (int c = 0; c < query_columns(&q); c++) {
-            buf_printf(out, "%s\"%s\": ", c > 0 ? ", " : "", query_name(&q, c));
-            put_json_value(out, &q, c);
+        for (int c = 0; c < query_columns(q); c++) {
+            buf_printf(out, "%s\"%s\": ", c > 0 ? ", " : "", query_name(q, c));
+            put_json_value(out, q, c);
         }
         buf_putc(out, '}');
     }
     buf_putc(out, ']');
-    query_close(&q);
+    query_close(q);
     return rc;
 }
 
-static int show_json(struct store *store, int64_t trial, struct err *err) {
+static int show_json(struct store *store, const char *out_dir, int64_t trial, struct err *err) {
+    static const struct {
+        const char *name, *sql;
+    } parts[] = {
+        {"epochs", epochs_sql},
+        {"curves",
+         "SELECT epoch, metric, value FROM curves WHERE trial = ?1 ORDER BY epoch, metric"},
+        {"layers", layers_sql},
+        {"trainers", trainers_sql},
+        {"failures", failures_sql},
+        {"attempts", attempts_sql},
+    };
     struct buf out = {0};
+    struct query q;
     buf_puts(&out, "{\"trials\": ");
-    int rc = put_json_rows(&out, store, trial_sql, trial, err);
-    buf_puts(&out, ",\n\"epochs\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store, epochs_sql, trial, err) : rc;
-    buf_puts(&out, ",\n\"curves\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store,
-                                      "SELECT epoch, metric, value FROM curves WHERE trial = ?1"
-                                      " ORDER BY epoch, metric",
-                                      trial, err)
-                      : rc;
-    buf_puts(&out, ",\n\"layers\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store, layers_sql, trial, err) : rc;
-    buf_puts(&out, ",\n\"trainers\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store, trainers_sql, trial, err) : rc;
-    buf_puts(&out, ",\n\"failures\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store, failures_sql, trial, err) : rc;
-    buf_puts(&out, ",\n\"attempts\": ");
-    rc = rc == ERR_OK ? put_json_rows(&out, store, attempts_sql, trial, err) : rc;
+    int rc = open_trial(&q, store, out_dir, trial, err);
+    rc = rc == ERR_OK ? put_json_rows(&out, &q, err) : rc;
+    for (size_t i = 0; rc == ERR_OK && i < sizeof parts / sizeof *parts; i++) {
+        buf_printf(&out, ",\n\"%s\": ", parts[i].name);
+        rc = open_for(&q, store, parts[i].sql, trial, err);
+        rc = rc == ERR_OK ? put_json_rows(&out, &q, err) : rc;
+    }
     if (rc == ERR_OK) {
         printf("%s}\n", buf_text(&out));
     }
@@ -338,7 +346,7 @@ int cmd_show(int argc, char **argv) {
     int64_t trial;
     int rc = find_trial(store, args.trial, &trial, &err);
     if (rc == ERR_OK) {
-        rc = options.format == TABLE_JSON ? show_json(store, trial, &err)
+        rc = options.format == TABLE_JSON ? show_json(store, options.out, trial, &err)
                                           : show_text(store, options.out, trial, &err);
     }
     status = rc == ERR_OK ? EXIT_DONE : cmd_fail(&err);

@@ -1,11 +1,10 @@
-#include "base/buf.h"
 #include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/find.h"
 #include "cli/options.h"
-#include "cli/print.h"
 #include "results/query.h"
 #include "results/store.h"
+#include "results/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,17 +85,13 @@ static int print_query(struct query *q, enum table_format format, struct err *er
         }
     }
     if (rc == ERR_OK) {
-        print_table(t, format, stdout);
+        table_print(t, format, stdout);
     }
     table_free(t);
     return rc;
 }
 
-/* ?1: 1 when a run holds the folder.  Without one nothing runs, whatever a killed run has left in the table: such
- * trials are paused, as the next run will find. */
-#define ACTUAL_TRIALS                                                                              \
-    "(SELECT *, CASE WHEN status = 'running' AND NOT ?1 THEN 'paused' ELSE status END AS actual"   \
-    " FROM trials)"
+#define ACTUAL_TRIALS "(SELECT *, " CMD_ACTUAL_STATUS("?1") " AS actual FROM trials)"
 
 static const char sweeps_sql[] =
     "SELECT sweep, count(*) AS trials, sum(actual = 'complete') AS complete,"

@@ -23,6 +23,8 @@ const struct cmd cmds[] = {
     {"status", cmd_status, "sweeps and their trials, also during a run"},
     {"compare", cmd_compare, "the leaderboard, and what each axis does"},
     {"curves", cmd_curves, "learning curves in the terminal"},
+    {"report", cmd_report, "one page with curves, tables and layers, for a browser"},
+    {"export", cmd_export, "a sweep as CSV, JSON lines or a study of Optuna's"},
     {"show", cmd_show, "all of one trial"},
     {"log", cmd_log, "what a trial has printed"},
     {"check", cmd_check, "whether a trainer resumes: kills it, compares bit for bit"},

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_JSON = 0x1000, KEY_FORMAT, KEY_COLOR };
+enum { KEY_JSON = 0x1000, KEY_FORMAT, KEY_COLOR, KEY_OUT };
 
 /* What the wrapping parser passes on. */
 struct wrapper {
@@ -21,6 +21,8 @@ struct wrapper {
 
 static const struct argp_option out_option = {"out", 'o', "DIR", 0, "results folder (besom-out)",
                                               10};
+static const struct argp_option out_long_option = {
+    "out", KEY_OUT, "DIR", 0, "results folder (besom-out)", 10};
 static const struct argp_option json_option = {"json", KEY_JSON, 0, 0, "print JSON, for programs",
                                                11};
 static const struct argp_option format_option = {
@@ -53,6 +55,7 @@ static error_t parse_shared(int key, char *arg, struct argp_state *state) {
         }
         return 0;
     case 'o':
+    case KEY_OUT:
         if (arg[0] == '\0') {
             options_bad(state, "--out", arg, "a folder");
         }
@@ -115,10 +118,13 @@ static void check_names(const struct argp_option *lists[2], int argc, char **arg
 
 void options_parse(const struct argp *argp, int shared, int argc, char **argv,
                    struct options *options, void *input) {
-    struct argp_option list[6] = {0};
+    struct argp_option list[7] = {0};
     int n = 0;
     if (shared & OPTION_OUT) {
         list[n++] = out_option;
+    }
+    if (shared & OPTION_OUT_LONG) {
+        list[n++] = out_long_option;
     }
     if (shared & OPTION_JSON) {
         list[n++] = json_option;

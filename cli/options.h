@@ -9,11 +9,12 @@
 
 /* Which of the shared options a subcommand has. */
 enum {
-    OPTION_JSON = 1,   // --json
-    OPTION_FORMAT = 2, // --format text|csv|md|json
-    OPTION_COLOR = 4,  // --color auto|always|never
-    OPTION_QUIET = 8,  // -q, --quiet
-    OPTION_OUT = 16,   // -o, --out DIR
+    OPTION_JSON = 1,      // --json
+    OPTION_FORMAT = 2,    // --format text|csv|md|json
+    OPTION_COLOR = 4,     // --color auto|always|never
+    OPTION_QUIET = 8,     // -q, --quiet
+    OPTION_OUT = 16,      // -o, --out DIR
+    OPTION_OUT_LONG = 32, // --out DIR alone: for a subcommand whose -o is a file
 };
 
 struct options {

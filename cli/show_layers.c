@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/spark.h"
-#include "cli/print.h"
 #include "cli/term.h"
 #include "results/query.h"
 #include "results/table.h"
@@ -128,7 +127,7 @@ static void print_rows(const struct rows *rows) {
         }
         put_histogram(t, rows, row, width);
     }
-    print_table(t, TABLE_TEXT, stdout);
+    table_print(t, TABLE_TEXT, stdout);
     table_free(t);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } color; // what --color said
 
@@ -38,9 +39,9 @@ static bool is_colored(FILE *stream) {
 
 const char *term_style(FILE *stream, enum term_style style) {
     static const char *const codes[] = {
-        [TERM_RESET] = "\033[0m",  [TERM_BOLD] = "\033[1m", [TERM_DIM] = "\033[2m",
-        [TERM_GREEN] = "\033[32m", [TERM_RED] = "\033[31m", [TERM_YELLOW] = "\033[33m",
-        [TERM_CYAN] = "\033[36m",
+        [TERM_RESET] = "\033[0m",  [TERM_BOLD] = "\033[1m",     [TERM_DIM] = "\033[2m",
+        [TERM_GREEN] = "\033[32m", [TERM_RED] = "\033[31m",     [TERM_YELLOW] = "\033[33m",
+        [TERM_CYAN] = "\033[36m",  [TERM_MAGENTA] = "\033[35m", [TERM_BLUE] = "\033[94m",
     };
     return is_colored(stream) ? codes[style] : "";
 }
@@ -64,6 +65,44 @@ int term_height(FILE *stream) {
         return size.ws_row;
     }
     return 24;
+}
+
+/* Steps over a character; adds its columns. */
+static size_t step(const char *text, size_t left, mbstate_t *state, int *columns) {
+    wchar_t c;
+    size_t len = mbrtowc(&c, text, left, state);
+    if (len == 0 || len > left) { // a NUL, or no character of the locale: a byte
+        *state = (mbstate_t){0};
+        *columns += 1;
+        return 1;
+    }
+    int width = wcwidth(c);
+    *columns += width > 0 ? width : 0;
+    return len;
+}
+
+size_t term_fit(const char *text, int columns) {
+    size_t len = strlen(text), at = 0;
+    mbstate_t state = {0};
+    int used = 0;
+    while (at < len) {
+        size_t next = at + step(text + at, len - at, &state, &used);
+        if (used > columns) {
+            break;
+        }
+        at = next;
+    }
+    return at;
+}
+
+int term_columns(const char *text) {
+    size_t len = strlen(text);
+    mbstate_t state = {0};
+    int columns = 0;
+    for (size_t at = 0; at < len;) {
+        at += step(text + at, len - at, &state, &columns);
+    }
+    return columns;
 }
 
 const char *term_duration(char out[32], double seconds) {
