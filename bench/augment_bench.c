@@ -9,21 +9,15 @@
 #include "base/rng.h"
 #include "trainer/augment.h"
 #include "trainer/kernels/kernels.h"
+#include "trainer/time_spent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 64, PASSES_MAX = 99, CALLS = 50 };
 
 /* Of this process alone, whoever else is at work. */
-static double now_s(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); // cannot fail with these arguments
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int compare_doubles(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -43,14 +37,14 @@ static double measure(const struct augment_spec *spec, struct shape shape, int p
     augment_init(&augment, spec != NULL ? spec : &(struct augment_spec){0}, shape, BATCH);
     double micros[PASSES_MAX];
     for (int pass = 0; pass < passes; pass++) {
-        const double start = now_s();
+        const double start = time_now();
         for (uint32_t call = 0; call < CALLS; call++) {
             memcpy(x, from, len * sizeof *x);
             if (spec != NULL) {
                 augment_batch(&augment, x, labels, BATCH, 1, (uint32_t)pass + 1, call);
             }
         }
-        micros[pass] = (now_s() - start) * 1e6 / CALLS / BATCH;
+        micros[pass] = (time_now() - start) * 1e6 / CALLS / BATCH;
     }
     qsort(micros, (size_t)passes, sizeof *micros, compare_doubles);
     augment_release(&augment);

@@ -2,9 +2,11 @@
  *
  *     kernels_bench [PASSES]      default 9; the figure is the median of the passes
  *
- * Convolutions in GFLOP/s, counting 2*N*K*C*R*S*P*Q for each of the three kernels, borders included;
- * the other kernels in microseconds a call.  Scratch and tensors are warm.  Figures drift from
- * machine to machine and from minute to minute: compare those of one run. */
+ * Convolutions in GFLOP/s, counting 2*N*K*C*R*S*P*Q for each of the three kernels, borders included and
+ * whatever the method, both methods where there are two, * before the one that the shape gets;
+ * the other kernels in microseconds a call.  Scratch and tensors are warm.  Time is the processor's, so
+ * that others on it do not count, but for what they do to its caches.  Figures drift from machine to
+ * machine and from minute to minute: compare those of one run. */
 #include "base/mem.h"
 #include "trainer/kernels/kernels.h"
 
@@ -16,7 +18,7 @@ enum { PASSES_MAX = 99, SETS_MAX = 4 };
 
 static double now_s(void) {
     struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); // cannot fail with these arguments
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); // cannot fail with these arguments
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -79,34 +81,29 @@ static void backward_weight(const struct kernels *set, void *context) {
     set->conv2d_backward_weight(c->dw, c->b, c->y, c->x, c->scratch, &c->shape);
 }
 
-static void conv2d_line(int C, int K, int filter, int size, int pad, int N, int passes) {
-    const int out = size + 2 * pad - filter + 1;
-    const struct conv2d_shape s = {.N = N,
-                                   .C = C,
-                                   .H = size,
-                                   .W = size,
-                                   .K = K,
-                                   .R = filter,
-                                   .S = filter,
-                                   .stride = 1,
-                                   .pad = pad,
-                                   .P = out,
-                                   .Q = out};
-    const double flop = 2.0 * N * K * C * filter * filter * out * out;
+static void conv2d_line(const struct conv2d_shape *s, int passes) {
+    static const char *const names[] = {"", "direct", "winograd"};
+    const double flop = 2.0 * s->N * s->K * s->C * s->R * s->S * s->P * s->Q;
+    const size_t x_len = (size_t)s->C * s->H * s->W * s->N,
+                 y_len = (size_t)s->K * s->P * s->Q * s->N;
+    const size_t w_len = (size_t)s->K * s->C * s->R * s->S;
+    struct conv2d_shape free_shape = *s;
+    free_shape.method = CONV2D_BY_SHAPE;
     const struct kernels *sets[SETS_MAX];
     const int count = kernels_all(sets);
     call_fn *const calls[] = {forward, backward_data, backward_weight};
 
-    printf("%3d -> %-3d %dx%d %2dx%-2d pad %d N %-4d", C, K, filter, filter, size, size, pad, N);
+    printf("%3d -> %-3d %dx%d %2dx%-2d pad %d N %-4d %c%-8s", s->C, s->K, s->R, s->S, s->H, s->W,
+           s->pad, s->N, conv2d_method(&free_shape) == s->method ? '*' : ' ', names[s->method]);
     for (int i = 0; i < count; i++) {
         for (int j = 0; j < 3; j++) {
-            struct conv2d_bench c = {.shape = s,
-                                     .x = filled((size_t)C * size * size * N),
-                                     .y = filled((size_t)K * out * out * N),
-                                     .w = filled((size_t)K * C * filter * filter),
-                                     .b = filled((size_t)K),
-                                     .dw = filled((size_t)K * C * filter * filter),
-                                     .scratch = filled(conv2d_scratch_len(&s))};
+            struct conv2d_bench c = {.shape = *s,
+                                     .x = filled(x_len),
+                                     .y = filled(y_len),
+                                     .w = filled(w_len),
+                                     .b = filled((size_t)s->K),
+                                     .dw = filled(w_len),
+                                     .scratch = filled(conv2d_scratch_len(s))};
             printf(" %6.1f", flop / seconds_per_call(sets[i], calls[j], &c, passes) * 1e-9);
             (void)fflush(stdout); // progress only
             free(c.x);
@@ -126,19 +123,35 @@ static void conv2d_table(int passes) {
                                     {1, 6, 5, 28, 2},   {6, 16, 5, 14, 0},  {1, 8, 5, 28, 2},
                                     {8, 16, 5, 14, 2},  {1, 32, 3, 28, 1},  {32, 32, 3, 28, 1},
                                     {32, 64, 3, 14, 1}, {64, 64, 3, 14, 1}, {64, 64, 3, 7, 1}};
-    static const int batches[] = {16, 32, 128};
+    static const int batches[] = {16, 32, 64, 128, 256};
     const struct kernels *sets[SETS_MAX];
     const int count = kernels_all(sets);
 
-    printf("GFLOP/s: forward, backward data, backward weight\n%36s", "");
+    printf("GFLOP/s: forward, backward data, backward weight\n%46s", "");
     for (int i = 0; i < count; i++) {
         printf("%-21s  | ", sets[i]->name);
     }
     printf("\n");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         for (size_t j = 0; j < sizeof batches / sizeof *batches; j++) {
-            const int *s = shapes[i];
-            conv2d_line(s[0], s[1], s[2], s[3], s[4], batches[j], passes);
+            const int *of = shapes[i], out = of[3] + 2 * of[4] - of[2] + 1;
+            struct conv2d_shape s = {.N = batches[j],
+                                     .C = of[0],
+                                     .H = of[3],
+                                     .W = of[3],
+                                     .K = of[1],
+                                     .R = of[2],
+                                     .S = of[2],
+                                     .stride = 1,
+                                     .pad = of[4],
+                                     .P = out,
+                                     .Q = out,
+                                     .method = CONV2D_DIRECT};
+            conv2d_line(&s, passes);
+            if (s.R == 3 && s.C > 1) {
+                s.method = CONV2D_WINOGRAD;
+                conv2d_line(&s, passes);
+            }
         }
     }
 }
