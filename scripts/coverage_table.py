@@ -12,8 +12,8 @@ GROUPS = (
     ("checkpoint", ("trainer/checkpoint*.c", "trainer/safetensors.c", "trainer/train_checkpoints.c")),
     ("store", ("results/store*.c",)),
     ("protocol", ("base/wire.c", "runner/slot_lines.c", "runner/layer_event.c")),
-    ("life cycle", ("runner/trial.c", "runner/slot.c", "runner/worker.c", "runner/ledger.c", "runner/run*.c",
-                    "runner/shim*.c")),
+    ("life cycle", ("runner/trial.c", "runner/slot.c", "runner/worker.c", "runner/ledger*.c", "runner/loop.c",
+                    "runner/run*.c", "runner/shim*.c")),
 )
 
 

@@ -2,7 +2,7 @@
 # Every command, as a user types it, against what sqlite3 says of the same database.
 . "$(dirname "$0")/lib.sh"
 
-for command in run init plan status compare curves show log check; do
+for command in run init plan status compare curves report export show log check; do
   expect 0 "$besom" "$command" --help
   said '^Usage: besom '"$command" out
   said '^  besom '"$command" out
@@ -42,7 +42,7 @@ db 'SELECT activation, optimizer, val_accuracy_best FROM sweep_mine' >/dev/null
 
 expect 0 "$besom" compare mine --format csv
 head -n 1 out | grep -q 'rank,optimizer,activation,val_accuracy,std,ci_low,ci_high,n,best_trial' || fail "$(head -n 1 out)"
-equal "$(sed -n 2p out | tr -d '\r' | awk -F, '{print $NF}')" "$(db 'SELECT best_trial FROM leaderboard WHERE rank = 1')" 'best trial'
+equal "$(sed -n 2p out | tr -d '\r' | cut -d, -f9)" "$(db 'SELECT best_trial FROM leaderboard WHERE rank = 1')" 'best trial'
 equal "$(tail -n +2 out | tr -d '\r' | awk -F, '{printf "%.10f\n", $4}' | tr '\n' ' ')" \
   "$(db "SELECT printf('%.10f', mean) FROM leaderboard ORDER BY rank" | tr '\n' ' ')" 'means of compare and leaderboard'
 expect 0 "$besom" compare --by activation

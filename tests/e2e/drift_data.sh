@@ -36,12 +36,11 @@ labels=$set/train-labels-idx1-ubyte
 printf '\003\001\002' | dd of="$labels" bs=1 seek=20 conv=notrunc status=none
 touch -r kept/train-labels-idx1-ubyte "$labels"
 cmp -s kept/train-labels-idx1-ubyte "$labels" && fail "the labels were not changed"
-sql replaced "SELECT trial, epoch, metric, value FROM curves ORDER BY 1, 2, 3" >curves.before
+note_rows replaced
 expect 1 "$besom" run sweep.json -j 2 --out replaced
 equal "$(sql replaced "SELECT DISTINCT reason FROM failures WHERE reason NOT IN ('runner died')")" differs reasons
 said 'is not the one that this training began with: .* "fingerprint": ' err
-sql replaced "SELECT trial, epoch, metric, value FROM curves ORDER BY 1, 2, 3" >curves.after
-cmp curves.before curves.after || fail "rows were changed"
+rows_stayed replaced
 
 # ---- the way out: the new data by name, which are trials of their own ... ----
 printf '{"dataset": "./sets/idx"}' >config.json

@@ -34,6 +34,25 @@ cmp whole/origin.json part/origin.json || fail "the beginning was written anew"
 expect 0 "$trainer" train config.json --checkpoint-dir new # or there was nothing to see
 cmp -s whole/cp-0006.safetensors new/cp-0006.safetensors && fail "both numerics give the same bits"
 
+# ---- evaluated as it was trained, or told that it is not ----
+expect 0 "$trainer" eval whole
+said '^val_loss .*equals the stored one$' out
+said "this training began with openblas $began and is evaluated with it" err
+(cd whole && expect 0 "$trainer" eval cp-0006.safetensors --json && said '"equal": true}$' out) || exit 1
+expect 1 env BESOM_KERNELS=v3 "$trainer" eval whole
+said '^val_loss .*DIFFERS from the stored' out
+said "is evaluated with .*, so its bits may differ: BESOM_KERNELS=v3 is set" err
+mkdir alone
+cp whole/cp-0006.safetensors alone
+expect 1 "$trainer" eval alone # or there was nothing to see
+said "what it was trained with.* is not known" err
+cp new/origin.json alone
+expect 1 "$trainer" eval alone
+expect 0 env $old "$trainer" eval alone
+[ -s err ] || fail "not told that it is evaluated otherwise than origin.json says"
+expect 0 "$trainer" eval new
+[ -s err ] && fail "told something, where there is nothing"
+
 # ---- explicit wins, and is told ----
 begin part.2
 expect 0 env BESOM_KERNELS=v3 "$trainer" train config.json --checkpoint-dir part.2
@@ -129,15 +148,14 @@ same_results undisturbed drifted
 interrupt forged $old
 sed -i 's/Nehalem/Pentium9/; s/x86-64-v2/x86-64-v9/' forged/trials/*/origin.json
 rm -f forged/trials/*/cp-*
-sql forged "SELECT trial, epoch, metric, value FROM curves ORDER BY 1, 2, 3" >curves.before
+note_rows forged
 expect 1 "$besom" run sweep.json -j 2 --out forged
 said "goes on with other numerics, so its bits may differ: \"openblas $began\" before" err
 equal "$(sql forged "SELECT DISTINCT reason FROM failures WHERE reason <> 'runner died'")" \
   nondeterministic "reasons"
 equal "$(sql forged "SELECT count(*) FROM trials WHERE error LIKE '%numerics have changed%'")" \
   "$(sql forged "SELECT count(*) FROM trials WHERE status = 'failed'")" "errors that name the cause"
-sql forged "SELECT trial, epoch, metric, value FROM curves ORDER BY 1, 2, 3" >curves.after
-cmp curves.before curves.after || fail "refused epochs have changed rows"
+rows_stayed forged
 # besom show tells both.
 failed=$(sql forged "SELECT max(trial) FROM trials WHERE status = 'failed'")
 expect 0 "$besom" show "$failed" --out forged
@@ -149,5 +167,6 @@ said '"attempt": 2, "program": "besom-trainer ' out
 # The way out that the message names: the numerics of the beginning, without what was saved with others.
 rm -f forged/trials/*/cp-*
 expect 0 env $old "$besom" run sweep.json -j 2 --retry-failed --out forged
+if grep -q "other numerics" err; then fail "warned of a refused attempt, which has left nothing"; fi
 same_results undisturbed forged
 echo "drift_numerics: ok"

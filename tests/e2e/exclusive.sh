@@ -22,6 +22,8 @@ expect 0 "$besom" plan slow.json --out held
 equal "$(sql held "SELECT status FROM trials")" running 'status while it runs'
 expect 0 "$besom" status slow --out held
 said ' running ' out
+expect 0 "$besom" show 1 --out held
+said 'status     running' out
 expect 0 "$besom" status slow -s paused --out held --json
 equal "$(grep -c label out)" 0 'paused trials while it runs'
 
@@ -36,6 +38,10 @@ said ' paused ' out
 grep -q running out && fail 'status says that a trial is running, and nobody holds the folder'
 expect 0 "$besom" status slow -s paused --out held
 said ' paused ' out
+expect 0 "$besom" show 1 --out held
+said 'status     paused' out
+expect 0 "$besom" show 1 --out held --json
+said '"status": "paused"' out
 
 # A sweep that is refused leaves no folder behind.
 echo '{"name": "bad", "config": {"optimizer": "adaam"}, "trainer": ["besom-trainer", "train"]}' >bad.json

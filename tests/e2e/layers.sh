@@ -70,6 +70,7 @@ same_results whole cut
 # Rows that the runner lost come back from the checkpoint, as the epochs do.
 sql cut 'DELETE FROM layer; DELETE FROM summary; DELETE FROM value; DELETE FROM epoch; UPDATE trial SET epochs_done = 0, status = "paused"' ||
   fail 'forget'
+rm cut/trials/*/rows.jsonl # with these the run is refused: besom rebuild has the rows then
 expect 0 "$besom" run sweep.json -j 2 --out cut
 layers cut >layers.2
 cmp layers.1 layers.2 || fail 'the rows that were lost did not come back'
@@ -117,6 +118,26 @@ said 'begin with { but are no records' err
 equal "$(sql foreign 'SELECT epoch, layer, mean, max, histogram, histogram_high FROM layers')" '0|fc|0.5||[1,2,3]|2.0
 1|fc|0.25|||' 'rows of a foreign trainer'
 equal "$(grep -c layers foreign/trials/*/log)" 6 'lines in the log'
+
+# One that says that so many epochs are done, and tells their layers again otherwise, as the protocol lets it.
+cat >again.py <<'S'
+import json, os
+config = json.load(open(os.environ["BESOM_CONFIG"]))
+path = os.environ["BESOM_CHECKPOINT_DIR"] + "/done"
+done = int(open(path).read()) if os.path.exists(path) else 0
+print(json.dumps({"event": "start", "from_epoch": done}))
+for epoch in range(1, config["epochs"] + 1):
+    print(json.dumps({"event": "layers", "at_epoch": epoch, "layer": "fc", "mean": epoch + done / 10}))
+    print(json.dumps({"epoch": epoch, "val_accuracy": epoch / 10}))
+open(path, "w").write(str(config["epochs"]))
+S
+for epochs in 2 4 5; do
+  echo "{\"name\": \"again\", \"config\": {\"epochs\": $epochs}, \"trainer\": [\"python3\", \"$work/again.py\"]}" >again.json
+  expect 0 "$besom" run again.json --out again
+  grep damaged err && fail 'layers that were told again are taken for damage'
+  expect 0 "$besom" verify --out again
+done
+equal "$(sql again 'SELECT group_concat(mean) FROM layers')" 1.4,2.4,3.4,4.4,5.4 'layers told again'
 
 # More than is stored: 60,000 events.
 cat >flood.sh <<'S'

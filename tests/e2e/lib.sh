@@ -88,6 +88,25 @@ same_results() { # DIR DIR
   cmp checkpoints.1 checkpoints.2 || fail "checkpoints of $1 and $2 differ"
 }
 
+# Notes the rows of a folder whose runner was killed, and what its trainers had told by then.
+note_rows() { # DIR
+  sql "$1" "SELECT t.key, v.epoch, v.metric, v.bits FROM value v JOIN trial t ON t.id = v.trial" | sort >rows.before
+  rm -rf told
+  mkdir told
+  for log in "$1"/trials/*/log; do
+    cp "$log" "told/$(basename "$(dirname "$log")")"
+  done
+}
+
+# Those rows are all there as they were, and no other but of epochs that were told and not yet committed.
+rows_stayed() { # DIR
+  sql "$1" "SELECT t.key, v.epoch, v.metric, v.bits FROM value v JOIN trial t ON t.id = v.trial" | sort >rows.after
+  equal "$(comm -23 rows.before rows.after)" '' 'rows that have changed'
+  comm -13 rows.before rows.after | cut -d'|' -f1,2 | sort -u | while IFS='|' read -r key epoch; do
+    grep -q "\"epoch\": *$epoch[,}]" "told/$key" || fail "epoch $epoch of trial $key is of no log"
+  done || exit 1
+}
+
 # Processes below our folder that are alive: a dead one can stay a zombie for long.
 alive() {
   grep -lsa "BESOM_CHECKPOINT_DIR=$work/" /proc/[0-9]*/environ | while read -r environ; do

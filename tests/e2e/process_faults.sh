@@ -100,3 +100,17 @@ if grep -q ' - cgroup2 ' /proc/self/mountinfo; then
   place=$(sed -n 's/.* \([^ ]*\) [^ ]* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -n 1)
   [ -z "$(find "$place" -maxdepth 6 -name 'besom-*' -newer "$work/trainer.sh" 2>/dev/null)" ] || echo "note: groups in $place (of another run?)"
 fi
+
+# Programs that are there and may be executed, but cannot be: none was started, and the message says which and why.
+printf '#!/nonexistent\n' >no-interpreter
+printf '#!/etc/passwd\n' >no-program
+chmod +x no-interpreter no-program
+cat >unstarted.json <<S
+{ "name": "unstarted", "config": { "epochs": 1 }, "retries": 1, "grid": { "kind": [ "no-interpreter", "no-program" ] },
+  "trainer": [ "$work/{kind}" ] }
+S
+expect 1 "$besom" run unstarted.json --out unstarted
+said "cannot start $work/no-interpreter: No such file or directory; it is there, but not its interpreter" err
+said "cannot start $work/no-program: Permission denied" err
+equal "$(sql unstarted "SELECT group_concat(reason || '|' || class || '|' || ifnull(exit_status, 'none'), ' ') FROM failures")" \
+  'spawn|exit|none spawn|exit|none spawn|exit|none spawn|exit|none' 'reasons of those that were not started'

@@ -137,3 +137,28 @@ kill -INT "$runner" 2>/dev/null
 wait "$runner"
 equal "$?" 130 'exit status after three SIGINT'
 no_worker_left
+
+# Somebody removes results.db, or the whole folder, under a run: it does not go on to fill files that nobody will find.
+cat >gone.json <<S
+{ "name": "gone", "config": { "epochs": 8 }, "trainer": [ "$work/trainer.sh", "8", "0.3" ] }
+S
+for what in results.db ""; do
+  rm -rf gone
+  start gone.json gone
+  wait_for 30 has_rows gone 2
+  rm -rf gone/$what || rm -rf gone
+  wait "$runner"
+  equal "$?" 74 "exit status when gone/$what was removed"
+  said 'gone/results.db: removed or replaced' log
+  no_worker_left
+done
+rm -rf gone
+start gone.json gone
+wait_for 30 has_rows gone 2
+rm gone/results.db*
+wait "$runner"
+equal "$?" 74 'exit status when results.db and its log were removed'
+expect 0 "$besom" rebuild --out gone
+[ "$(sql gone 'SELECT count(*) FROM epochs')" -ge 2 ] || fail 'the epochs that were shown are not made anew'
+expect 0 "$besom" run gone.json --out gone
+expect 0 "$besom" verify --out gone

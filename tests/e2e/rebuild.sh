@@ -90,6 +90,29 @@ rebuilds_equal shared 'asked for more'
 expect 0 "$besom" run b.json --out shared
 rebuilds_equal shared 'planned by another sweep since'
 
+# ---- lost, and not made anew: nothing takes its place, and nothing the copies' ----
+cp -r shared lost
+copies() {
+  (cd lost && find sweeps trials -type f -exec sha256sum {} + | sort)
+}
+copies >copies.want
+for what in missing empty; do
+  lose lost
+  [ $what = missing ] || : >lost/results.db
+  for words in 'run a.json' 'plan a.json' status 'compare b' verify; do
+    expect 74 "$besom" $words --out lost
+    said 'results.db: ' err
+    said '"besom rebuild" makes it anew' err
+  done
+  [ -s lost/results.db ] && fail 'another database stands in its place'
+  copies >copies.got
+  cmp copies.want copies.got || fail "$what: the copies were touched"
+done
+expect 0 "$besom" rebuild --out lost
+dump shared >dump.want
+dump lost >dump.got
+cmp dump.want dump.got || fail 'lost, refused, and then made anew: it differs'
+
 # ---- damaged in every way, and kept ----
 cp -r shared whole
 for how in 'truncate -s 0' 'truncate -s 5000' 'dd bs=4096 seek=2 count=3 conv=notrunc if=/dev/urandom of=' 'cp /bin/sh'; do
@@ -129,16 +152,88 @@ said 'nowhere: no such folder' err
 mkdir empty
 expect 2 "$besom" rebuild --out empty
 [ -n "$(ls -A empty)" ] && fail 'something was put into a folder that is none of ours'
-sqlite3 whole/results.db 'PRAGMA user_version = 99'
-expect 2 "$besom" rebuild --force --out whole
-said 'written by a newer besom' err
-sqlite3 whole/results.db 'PRAGMA user_version = 3'
+# One flipped bit in the header makes it another's, or a newer one's: nobody but the user can know better.
+for header in 'user_version = 99' 'application_id = 7'; do
+  sqlite3 whole/results.db "PRAGMA $header"
+  expect 2 "$besom" run a.json --out whole
+  expect 2 "$besom" rebuild --out whole
+  said '--force makes it anew' err
+  expect 0 "$besom" rebuild --force --out whole
+  dump whole >dump.got
+  cmp dump.want dump.got || fail "$header: the new database differs"
+done
+# What SQLite does not see at all, or not through a connection that only reads.
+for damage in column check view; do
+  case $damage in
+  column) LC_ALL=C sed -i 's/class       TEXT/clasr       TEXT/' whole/results.db ;;
+  check) sqlite3 whole/results.db "PRAGMA ignore_check_constraints = 1; UPDATE trial SET status = '#omplete' WHERE id = 1" ;;
+  view) LC_ALL=C sed -i 's/CREATE VIEW failures AS/CREATE VIEW failuret AS/' whole/results.db ;;
+  esac
+  if [ $damage != view ]; then # which a run does not use
+    expect 74 "$besom" run a.json --out whole
+    said '"besom rebuild" makes it anew' err
+  fi
+  expect 0 "$besom" rebuild --out whole
+  dump whole >dump.got
+  cmp dump.want dump.got || fail "$damage: the new database differs"
+done
 (flock 9 && exec sleep 60) 9>>whole/lock &
 holder=$!
 wait_for 10 sh -c '! flock -n whole/lock true'
 expect 75 "$besom" rebuild --force --out whole
 kill $holder
 wait $holder 2>/dev/null
+
+# ---- damaged so that SQLite finds nothing: a flipped bit in a stored value ----
+cat >grows.sh <<'S'
+#!/bin/sh
+# tells what it has not told yet
+first=$(($(cat "$BESOM_CHECKPOINT_DIR/told" 2>/dev/null || echo 0) + 1))
+last=$(sed 's/.*"epochs": *\([0-9]*\).*/\1/' "$BESOM_CONFIG")
+for epoch in $(seq "$first" "$last"); do echo "{\"epoch\": $epoch, \"val_accuracy\": 0.$1$epoch}"; done
+echo "$last" >"$BESOM_CHECKPOINT_DIR/told"
+S
+chmod +x grows.sh
+grows() { # EPOCHS
+  echo "{\"name\": \"grows\", \"config\": {\"epochs\": $1}, \"grid\": {\"x\": [1, 2, 3]}, \"retries\": 0, \"trainer\": [\"$work/grows.sh\", \"{x}\"]}"
+}
+grows 2 >grows2.json
+grows 3 >grows3.json
+expect 0 "$besom" run grows2.json --out flipped
+key=$(sql flipped 'SELECT key FROM trial WHERE id = 2')
+cp "flipped/trials/$key/rows.jsonl" rows.want
+sqlite3 flipped/results.db 'UPDATE value SET bits = bits + 8, value = 0.25 WHERE trial = 2 AND epoch = 1'
+equal "$(sql flipped 'PRAGMA integrity_check')" ok 'integrity_check'
+expect 1 "$besom" verify --out flipped
+expect 74 "$besom" rebuild --out flipped
+said "^trial 2 ($key) differs from its copy: epoch 1, val_accuracy: 0.21 (bits .*) there, 0.25 (bits .*) here$" err
+said 'differs from its copies.*--force makes it anew' err
+# A run goes on with the trial: its copy is kept, and the user told.
+expect 0 "$besom" run grows3.json -j 1 --out flipped
+said 'trial 2 differs from its copy .*epoch 1, val_accuracy: 0.21 .* there, 0.25 .* here' err
+cmp rows.want "flipped/trials/$key/rows.jsonl" || fail 'a copy was written over from a damaged database'
+# So it is met again.
+for words in 'run grows2.json' 'run grows3.json'; do
+  expect 74 "$besom" $words --out flipped
+  said 'results.db: damaged (trial 2 differs from its copy .*epoch 1, val_accuracy: 0.21 .* there, 0.25' err
+  said 'besom rebuild --force' err
+  cmp rows.want "flipped/trials/$key/rows.jsonl" || fail 'a copy was written over at the start of a run'
+done
+expect 1 "$besom" verify --out flipped
+said "trials/$key/rows.jsonl" out
+expect 74 "$besom" rebuild --out flipped
+expect 0 "$besom" rebuild --force --out flipped # the third epoch is out of the log
+expect 0 "$besom" verify --out flipped
+equal "$(sql flipped "SELECT group_concat(value, ' ') FROM (SELECT value FROM curves WHERE trial = 2 ORDER BY epoch)")" '0.21 0.22 0.23' 'values'
+expect 0 "$besom" run grows3.json --out flipped
+expect 2 "$besom" rebuild --out flipped
+said 'is intact' err
+# What a log alone has, when the end of the write-ahead log is lost.
+rm "flipped/trials/$(sql flipped 'SELECT key FROM trial WHERE id = 3')/rows.jsonl"
+expect 2 "$besom" rebuild --out flipped
+sqlite3 flipped/results.db 'DELETE FROM attempt WHERE trial = 3 AND attempt = 2'
+expect 74 "$besom" rebuild --out flipped
+said '^trial 3 .*its log has attempt 2, which results.db lacks$' err
 
 # ---- copies that are damaged themselves ----
 metrics whole >metrics.want

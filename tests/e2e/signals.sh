@@ -26,7 +26,7 @@ expect 0 "$besom" run "$here/tiny.json" -j 2 --out cut
 same_results whole cut
 equal "$(sql cut "SELECT count(*) FROM trials WHERE status <> 'complete'")" 0 'trials not complete'
 
-# A trainer that will not stop: a second SIGINT kills it at once.
+# A trainer that will not stop: the second of SIGINT and SIGTERM kills it at once; SIGTERM twice does not.
 cat >stubborn.sh <<'S'
 #!/bin/sh
 trap '' TERM INT
@@ -37,15 +37,28 @@ chmod +x stubborn.sh
 cat >stubborn.json <<S
 {"name": "stubborn", "config": {"epochs": 9}, "trainer": ["$work/stubborn.sh"]}
 S
-env --default-signal=INT "$besom" run stubborn.json --out stubborn >log 2>&1 </dev/null &
-runner=$!
-wait_for 20 has_rows stubborn 1
-kill -INT "$runner"
-sleep 0.5
-kill -0 "$runner" || fail 'the first SIGINT did not wait for the worker'
-kill -INT "$runner"
-begin=$(date +%s)
-wait "$runner"
-equal "$?" 130 'exit status after the second SIGINT'
-[ $(($(date +%s) - begin)) -le 3 ] || fail 'the second SIGINT took too long'
-no_worker_left
+stop_stubborn() { # STATUS SIGNAL... KILLING-SIGNAL
+  want=$1
+  shift
+  rm -rf stubborn
+  env --default-signal=INT "$besom" run stubborn.json --out stubborn >log 2>&1 </dev/null &
+  runner=$!
+  wait_for 20 has_rows stubborn 1
+  words=$*
+  while [ $# -gt 1 ]; do
+    kill "-$1" "$runner"
+    sleep 0.5
+    kill -0 "$runner" || fail "SIG$1 of $words did not wait for the worker"
+    shift
+  done
+  kill "-$1" "$runner"
+  begin=$(date +%s)
+  wait "$runner"
+  equal "$?" "$want" "exit status after $words"
+  [ $(($(date +%s) - begin)) -le 3 ] || fail "the last of $words took too long"
+  no_worker_left
+}
+stop_stubborn 130 INT INT
+stop_stubborn 130 INT TERM
+stop_stubborn 143 TERM INT
+stop_stubborn 143 TERM TERM INT

@@ -43,6 +43,12 @@ MARK = "BESOM_CAMPAIGN"  # in the environment of all that a campaign starts: its
 
 SKIPPED = 77
 
+# In the background of a script SIGINT is ignored, and under nohup SIGHUP.  What a campaign starts would inherit that, and besom
+# keeps to it; a handler is not inherited.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
+
 
 def skip(why):
     """This machine cannot run the campaign: says so loudly and leaves with the status for it."""
@@ -115,6 +121,14 @@ class Campaign:
         """`text` says what to do to see it again."""
         self.failures += 1
         self.say(f"FAILED: {text}")
+
+    def decided(self, cases, wrong):
+        """So many cases at once: all have passed when `wrong` is "", else all have failed, and it says why."""
+        if wrong:
+            self.failed(wrong)
+            self.failures += max(cases, 1) - 1
+        else:
+            self.passed(cases)
 
     def require(self, condition, text):
         """A case that passes when the condition holds; returns it."""
@@ -241,6 +255,10 @@ def canonical(out):
              " FROM summary s JOIN metric m ON m.id = s.metric JOIN trial t ON t.id = s.trial")]
     lines += [f"superseded {key} {epoch} {bits}" for key, epoch, bits in query(
         out, "SELECT t.key, s.epoch, s.bits FROM superseded s JOIN trial t ON t.id = s.trial")]
+    # A trainer that tells again what its state has loses no epoch, so that its trial never begins again.
+    lines += [f"begun again {key}" for key, in query(
+        out, "SELECT t.key FROM attempt a JOIN trial t ON t.id = a.trial WHERE a.reason = 'missing epochs'"
+             " AND json_extract(t.config, '$.tell_first') IS NULL")]
     return sorted(lines)
 
 
@@ -364,6 +382,12 @@ def stored(out):
     """The same of results.db."""
     return {(trial, epoch, metric, bits & 0xFFFFFFFFFFFFFFFF) for trial, epoch, metric, bits in query(
         out, "SELECT v.trial, v.epoch, m.name, v.bits FROM value v JOIN metric m ON m.id = v.metric")}
+
+
+def lost(promised, out):
+    """What results.db lacks of `promised`, the union of what was shown(); "" when it has all."""
+    missing = promised - stored(out) if promised else set()  # before anything was shown there may be no database
+    return f"{len(missing)} values that were shown are lost: {sorted(missing)[:3]}" if missing else ""
 
 
 def _bits(value):

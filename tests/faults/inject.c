@@ -354,6 +354,19 @@ pid_t fork(void) {
     return pid;
 }
 
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const env[]) {
+    struct inject_shot shot = inject_meet(INJECT_fork, "");
+    if (shot.instead) {
+        return shot.error;
+    }
+    int rc = REAL(posix_spawn)(pid, path, files, attributes, argv, env);
+    if (rc == 0) {
+        inject_fire(&shot);
+    }
+    return rc;
+}
+
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *context) {
     struct inject_shot shot = inject_meet(INJECT_thread, "");

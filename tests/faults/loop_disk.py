@@ -32,12 +32,24 @@ class LoopDisk:
 
     def _mount(self):
         """Tried again for a while: two that ask for a free loop device at once may be given the same."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while not self.mounted and time.monotonic() < end:
             self.mounted = _runs("mount", "-o", "loop,noatime", self.image, self.folder)
+            if self.mounted and not self._answers():
+                self.remove()
             if not self.mounted:
                 time.sleep(0.05)
         return self.mounted
+
+    def _answers(self):
+        """False of one that was cut and lives on: a mount namespace that someone made meanwhile keeps it until it ends."""
+        probe = self.folder / ".probe"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            return False
+        return True
 
     def cut(self, promises):
         """Cuts the power, as far as the file system can tell: the kernel drops what it has not written, its journal

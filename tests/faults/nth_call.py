@@ -9,11 +9,13 @@ for it.  Each case is a run of a small sweep, drawn at random, and asserts that
   - the same command without the fault then ends as an undisturbed sweep does: metrics, statuses, checkpoints.
 `--asan DIR` names a build with the address sanitizer, on whose programs the cases are run instead: then a leak or an error
 that it finds is a failed case, too (status 99 of the sanitizer)."""
+import concurrent.futures
 import os
 import pathlib
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 
 from campaign import (Campaign, Failed, Finished, differences, orphans, query, results, run_besom, start_besom,
@@ -62,6 +64,8 @@ class Calls:
     def __init__(self):
         def more_arguments(parser):
             parser.add_argument("--asan", metavar="DIR", help="build folder with sanitizers to take the programs from")
+            parser.add_argument("--jobs", type=int, default=3, metavar="N",
+                                help="cases at a time (3): most of a case is waiting, and three keep one core busy")
             parser.add_argument("--rule", metavar="TEXT", help="one case: program,call,nth,errno as a failure printed it")
         self.c = Campaign("nth_call", default_count=500, about=__doc__, add_arguments=more_arguments)
         self.sanitized = {}
@@ -93,12 +97,13 @@ class Calls:
         return Rule(program, call, FAULTS[call][0], "before", f"{nth}{on}", self.c.random.choice(FAULTS[call][1]))
 
     def case(self, rule):
-        out = self.c.folder / "out"
+        folder = self.c.folder / threading.current_thread().name
+        folder.mkdir(exist_ok=True)
+        out, log = folder / "out", folder / "log"
         shutil.rmtree(out, ignore_errors=True)
-        fault = Injection(self.c.folder, [rule])
-        done, paused = self.run_with(fault, out)
+        done, paused = self.run_with(Injection(folder, [rule]), out, log)
         if done is None:
-            return f"still running after {BOUND_S} s, its words:\n{(self.c.folder / 'log').read_text()[-1500:]}"
+            return f"still running after {BOUND_S} s, its words:\n{log.read_text()[-1500:]}"
         self.statuses[done.status] = self.statuses.get(done.status, 0) + 1
         if done.status == -6 and rule.program == "besom" and rule.call == "pipe":
             pass  # uv_loop_init() aborts without one, in the moment after besom saw that there are some
@@ -109,15 +114,14 @@ class Calls:
         left = orphans(out, 3)
         if left:
             return f"left running: {left}"
-        wrong = self.wrong_ends(out, 6 if rule.program == "besom" and rule.call == "pipe" else 9)
+        wrong = self.wrong_ends(out)
         if wrong:
             return wrong
         return self.go_on(out)
 
-    def run_with(self, fault, out):
+    def run_with(self, fault, out, log):
         """(how it ended or None, whether it was asked to stop).  Where the disk is full or no process can be had, besom says
         so and waits for better times; as those never come when all calls fail from then on, it is asked to stop."""
-        log = self.c.folder / "log"
         with open(log, "wb") as words:
             runner = start_besom("run", self.sweep, "-j", "2", "--retries", "0", "--out", out, stderr=words,
                                  env={**fault.env, **self.sanitized})
@@ -137,17 +141,14 @@ class Calls:
         return Finished(runner.args, runner.returncode, "", log.read_text(errors="replace")), paused
 
     @staticmethod
-    def wrong_ends(out, allowed):
-        """Attempts that ended by a signal or a status that is not documented.
-
-        `allowed` is 6 where pipes are refused: between fork and exec libuv 1.44 makes a pipe of its own in the child, and
-        aborts the child when there is none (uv__signal_global_reinit).  The attempt then has failed, as it has to.
-        SIGTERM ends a trainer that was asked to leave before it could catch it."""
+    def wrong_ends(out):
+        """Attempts that ended by a signal or a status that is not documented.  SIGTERM ends a trainer that was asked to leave before
+        it could catch it."""
         if not (out / "results.db").exists() or (out / "results.db").stat().st_size == 0:
             return ""
         try:
             rows = query(out, "SELECT attempt, exit_status, signal, message, log_tail FROM attempt"
-                              " WHERE signal NOT IN (9, ?) AND NOT (signal = 15 AND reason = 'interrupted') OR exit_status NOT IN (0, 1, 2, 71, 74, 85, 125, 126)", allowed)
+                              " WHERE signal <> 9 AND NOT (signal = 15 AND reason = 'interrupted') OR exit_status NOT IN (0, 1, 2, 71, 74, 85, 125, 126)")
         except sqlite3.OperationalError:  # no tables yet, or a journal of making them that a reader may not roll back
             return ""
         return f"a trainer's end: {rows[0]}" if rows else ""
@@ -167,10 +168,10 @@ class Calls:
             wrong = self.case(rule)
             self.c.require(not wrong, f"{rule}: {wrong}")
             self.c.finish()
-        while self.c.more():
-            rule = self.draw()
-            wrong = self.case(rule)
-            self.c.require(not wrong, f"--rule {rule.program},{rule.call},{rule.nth},{rule.action}: {wrong}")
+        rules = [self.draw() for _ in range(self.c.count)]
+        with concurrent.futures.ThreadPoolExecutor(self.c.args.jobs, "worker") as workers:
+            for rule, wrong in zip(rules, workers.map(self.case, rules)):
+                self.c.require(not wrong, f"--rule {rule.program},{rule.call},{rule.nth},{rule.action}: {wrong}")
         self.c.say("statuses: " + ", ".join(f"{n} x {status}" for status, n in sorted(self.statuses.items())))
         self.c.finish()
 

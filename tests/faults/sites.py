@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 
-from campaign import Campaign, Failed, differences, integrity, orphans, results, run_besom, shown, stored, write_sweep
+from campaign import Campaign, Failed, differences, integrity, lost, orphans, results, run_besom, shown, write_sweep
 from inject import Injection, Rule
 from loop_disk import LoopDisk
 from sweeps import RETRIES
@@ -187,11 +187,9 @@ class Sites:
             return f"was not met: {fault.met()} times, status {first}"
         if first not in ((-9, 74) if on_disk else (0, -9)):  # 74: it met the dead disk before its end
             return f"status {first} of the run that was disturbed"
-        promised = shown(said)
-        if promised:
-            lost = promised - stored(out)
-            if lost:
-                return f"{len(lost)} values that were shown are lost: {sorted(lost)[:3]}"
+        wrong = lost(shown(said), out)
+        if wrong:
+            return wrong
         try:
             run_besom("run", self.sweep, "-j", "2", "--out", out, check=0)
         except Failed as failure:

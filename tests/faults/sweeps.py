@@ -5,13 +5,15 @@ training carries from one attempt to the next.
                checkpoints within an epoch, every optimizer's state
     images     convolutions on images read from files, crops, flips and rotations, a validation part, best
     weights    checkpoints of weights alone, patience: epochs are computed again and must not differ
-    foreign    a trainer in another language that keeps the protocol"""
+    foreign    a trainer in another language that keeps the protocol
+    told       one that tells an epoch, saves it, and never tells it again"""
 import struct
 import sys
+import time
 
-from campaign import HERE, write_sweep
+from campaign import HERE, Failed, differences, integrity, lost, results, run_besom, write_sweep
 
-NAMES = ("features", "images", "weights", "foreign")
+NAMES = ("features", "images", "weights", "foreign", "told")
 
 # Killed at random, a trial may well die a few times in a row before it gets anywhere.
 RETRIES = 1000
@@ -22,10 +24,37 @@ def make_sweeps(folder, replicates=3):
     folder.mkdir(parents=True, exist_ok=True)
     _write_images(folder / "digits")
     sweeps = {"features": _features(), "images": _images(folder / "digits"), "weights": _weights(),
-              "foreign": _foreign()}
+              "foreign": _foreign(epochs=4), "told": _foreign(epochs=40, tell_first=True)}
     for name, sweep in sweeps.items():
         sweep.update(name=name, retries=RETRIES, replicates=replicates)
     return {name: write_sweep(folder / f"{name}.json", sweeps[name]) for name in NAMES}
+
+
+def run_undisturbed(folder, sweeps):
+    """Runs each in FOLDER/NAME; (results, seconds that it took here and now), both by name."""
+    whole, seconds = {}, {}
+    for name, sweep in sweeps.items():
+        started = time.monotonic()
+        run_besom("run", sweep, "-j", "2", "--out", folder / name, check=0)
+        seconds[name] = time.monotonic() - started
+        whole[name] = results(folder / name)
+        if not any(line.startswith("file ") for line in whole[name]):
+            raise Failed(f"{name} left no checkpoints")
+    return whole, seconds
+
+
+def run_to_its_end(sweep, out, whole, promised):
+    """Of a sweep that was disturbed and is left alone now: what is wrong with its end, or "".  `whole` is its results() when
+    nobody disturbs it, `promised` what was shown of it."""
+    try:
+        run_besom("run", sweep, "-j", "2", "--out", out, check=0)
+        run_besom("verify", "--out", out, check=0)
+    except Failed as failure:
+        return str(failure)
+    if integrity(out) != "ok":
+        return integrity(out)
+    found = differences(results(out), whole)
+    return lost(promised, out) or (f"ended otherwise than undisturbed:\n{found}" if found else "")
 
 
 def _features():
@@ -67,9 +96,9 @@ def _weights():
     }
 
 
-def _foreign():
+def _foreign(**config):
     return {
-        "config": {"epochs": 4},
+        "config": config,
         "grid": {"rate": [0.1, 0.2]},
         "trainer": [sys.executable, "-S", "-E", str(HERE / "steady.py")],
     }

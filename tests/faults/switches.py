@@ -14,6 +14,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -47,13 +48,22 @@ SWITCHES = [
     off("file-close-checked", "base/fs.c", "if (close(closing) != 0) {", "(void)close(closing);\n    if (closing < 0) {",
         "unit:test_fs_faults"),
     off("file-folder-sync", "base/fs.c", "if (fsync(dir_fd) != 0) {", "if (dir_fd < 0) {", "unit:test_fs_faults"),
-    off("file-exclusive", "base/fs.c", "O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644", "O_CREAT | O_TRUNC | O_CLOEXEC, 0644",
+    off("file-exclusive", "base/fs.c", "dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW", "dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC",
         "unit:test_fs_faults", "unit:test_fs"),
     Switch("file-renamed", "base/fs.c", [('".%s.tmp", name', '"%s", name'),
                                          ("renameat(dir_fd, tmp, dir_fd, name) != 0", "dir_fd < 0")],
            ("unit:test_fs_faults",)),
     off("folder-synced-in-its-parent", "base/fs.c", "int rc = sync_dir(parent) == 0 ? ERR_OK", "int rc = parent != NULL ? ERR_OK",
         "unit:test_fs_faults"),
+    off("folder-not-synced-made-anew", "base/fs.c", "(void)rmdir(path);", "", "unit:test_fs_faults"),
+    # many folders at once
+    off("folders-file-synced", "base/fs.c", "bool good = fdatasync(folder->fd) == 0;", "bool good = folder->fd >= 0;", "unit:test_fs_faults"),
+    off("folders-close-checked", "base/fs.c", "good = close(closing) == 0 && good &&", "(void)close(closing);\n    good = good &&",
+        "unit:test_fs_faults"),
+    off("folders-file-renamed", "base/fs.c", "good && renameat(AT_FDCWD, tmp, AT_FDCWD, path) == 0;", "good && link(tmp, path) == 0;",
+        "unit:test_fs_faults"),
+    off("folders-synced", "base/fs.c", "good = sync_dir(folders[i].path) == 0;", "good = folders[i].path != NULL;", "unit:test_fs_faults"),
+    off("folders-synced-in-their-parent", "base/fs.c", "!(good && sync_dir(parent) == 0)", "!good", "unit:test_fs_faults"),
     left_out("checkpoint-sync", T, "fdatasync", "*/.cp-*.tmp", "told_checkpoint"),
     left_out("checkpoint-folder-sync", T, "fsync", "*/out/trials/*", "told_checkpoint"),
     # the database
@@ -62,8 +72,13 @@ SWITCHES = [
     left_out("wal-sync", B, "fdatasync", "*/results.db-wal", "shown_rows"),
     off("wal-looked-at", "results/store_open.c", "if (size <= 0 && wal > 0) {", "if (size == -2 && wal > 0) {",
         "unit:test_store_open"),
-    off("io-error-ends-the-connection", "results/store.c", "store->dead = true; // a COMMIT", "// a COMMIT",
+    off("io-error-ends-the-connection", "results/store.c", "store->dead |= !full; // a COMMIT", "// a COMMIT",
         "unit:test_store_faults"),
+    off("failed-sync-is-no-full-disk", "results/store.c", "case SQLITE_IOERR_SHMSIZE:",
+        "case SQLITE_IOERR_SHMSIZE:\n    case SQLITE_IOERR_FSYNC:", "unit:test_store_faults"),
+    off("file-still-named", "results/store.c", "rc = rc == ERR_OK ? check_named(store, err) : rc;", "", "unit:test_store_faults"),
+    off("file-settled-still-named", "results/store.c", "if (check_named(store, err) != ERR_OK) {", "if (store->dead) {", "unit:test_store_faults"),
+    off("log-still-named", "results/store.c", "return rc == ERR_OK ? check_log_named(store, err) : rc;", "return rc;", "unit:test_store_faults"),
     off("bits-kept", "results/store_epoch.c", "sqlite3_bind_int64(stmt, 6, bits_of(m->value))",
         "sqlite3_bind_int64(stmt, 6, bits_of(m->value + 0.0))", "unit:test_store_epoch"),
     off("kind-kept", "results/store_epoch.c", "sqlite3_bind_int(stmt, 4, kind_of(m->value))",
@@ -71,10 +86,10 @@ SWITCHES = [
     off("bits-compared", "results/store_epoch.c", "if (found && bits != bits_of(m->value)", "if (found && bits != bits",
         "unit:test_store_epoch"),
     # the order of commits
-    Switch("shown-after-commit", "runner/ledger.c",
-           [("int rc = store_begin(l->store, err);", "static int open;\n    int rc = open ? ERR_OK : store_begin(l->store, err);"),
-            ("rc = rc == ERR_OK ? store_commit(l->store, err) : rc;",
-             "open = !open;\n    rc = rc == ERR_OK && !open ? store_commit(l->store, err) : rc;")],
+    Switch("shown-after-commit", "runner/ledger_apply.c",
+           [("int rc = store_begin(a->store, err);", "static int open;\n    int rc = open ? ERR_OK : store_begin(a->store, err);"),
+            ("rc = rc == ERR_OK ? store_commit(a->store, err) : rc;",
+             "open = !open;\n    rc = rc == ERR_OK && !open ? store_commit(a->store, err) : rc;")],
            ("shown_then_killed", "spawned_has_row")),
     off("told-after-save", "trainer/train.c", "int rc = due ? training_save_due(t, err) : ERR_OK;\n    rc = rc == ERR_OK ? training_say_looks",
         "record_print(&t->line, &record, timing);\n    int rc = training_say(t, err);\n    rc = rc == ERR_OK && due ? training_save_due(t, err) : rc;\n"
@@ -110,18 +125,33 @@ SWITCHES = [
     off("data-set-checked", "trainer/train_checkpoints.c", "if (strcmp(state->dataset, t->set.hash) != 0) {",
         "if (state->dataset == NULL) {", "other_data_refused"),
     # the copies that a lost database is made anew from
-    off("rows-written", "runner/ledger.c", "if (rc == ERR_OK && l->ended_count > 0) {", "if (rc != ERR_OK && l->ended_count > 0) {",
+    off("rows-written", "runner/ledger_copies.c", "} else if (put(c, trial, &err) != ERR_OK) {",
+        "} else if (c->store == NULL && put(c, trial, &err) != ERR_OK) {", "unit:test_ledger"),
+    off("rows-owed-written", "runner/ledger_copies.c", "if (i == 0 || owed->trial[i] != owed->trial[i - 1]) {", "if (c->store == NULL) {",
         "unit:test_ledger"),
-    off("rows-owed-written", "runner/ledger.c", "    if (l->owes) {", "    if (l->owes && l->store == NULL) {", "unit:test_ledger"),
     off("rows-verified", "results/rows_read.c", "memcmp(kept, digits, HASH_HEX_LEN) == 0", "digits[0] != 0", "unit:test_snapshot"),
     off("rows-wholly-or-not", "results/rows_read.c", '"ROLLBACK TO rows; RELEASE rows"', '"RELEASE rows"', "unit:test_snapshot"),
     off("rows-renamed", "results/snapshot.c", 'mem_printf("%s/.%s.tmp", file->dir, file->name)',
         'mem_printf("%s/%s", file->dir, file->name)', "unit:test_snapshot"),
+    left_out("sweep-copy-sync", B, "fdatasync", "*/out/sweeps/*", "planned_copy"),
+    off("sweep-copy-folder-synced", "results/snapshot.c", "} else if (file->durable) {", "} else if (file->dir == NULL) {", "planned_copy"),
+    off("rows-compared", "results/snapshot.c", "int rc = compare_old(s, kind, owner, path, err);", "int rc = ERR_OK;",
+        "unit:test_snapshot_compare"),
     off("rows-looked-at", "results/snapshot.c", "bool current = fd >= 0 && rows_is_current(", "bool current = fd >= 0 || rows_is_current(",
         "unit:test_snapshot"),
     off("log-headers-are-besoms", "runner/trial_log.c", 'buf_puts(&log->pending, pretends ? " " : "");', "(void)pretends;",
         "unit:test_log_rows"),
-    off("database-put-aside-with-its-log", "runner/rebuild.c", '{"", "-wal", "-journal", "-shm"}', '{"", "-shm"}', "e2e:rebuild.sh"),
+    off("logged-before-taken", "runner/worker.c", "trial_log_flush(&s->worker->log); // first, so that it has what the runner dies of taking",
+        "", "unit:test_worker"),
+    off("log-read-after-a-kill", "runner/run_setup.c", "rc == ERR_OK ? log_rows_read_all(store, out_dir, true,",
+        "rc != ERR_OK ? log_rows_read_all(store, out_dir, true,", "e2e:told.sh"),
+    off("half-put-aside-goes-on", "runner/launch.c", "if (is_half || (afresh", "if ((afresh", "unit:test_run"),
+    off("database-put-aside-with-its-log", "runner/rebuild.c", '{"", "-wal", "-journal", "-shm"}', '{"", "-shm"}', "faults:rebuilds.py --only rename-1"),
+    left_out("rebuilt-database-sync", B, "fdatasync", "*/rebuild.tmp/results.db*", "rebuilt"),
+    off("rebuilt-folder-synced", "runner/rebuild.c", "rc = rename(from, to) == 0 ? sync_folder(out_dir, err)",
+        "rc = rename(from, to) == 0 ? ERR_OK", "rebuilt"),
+    off("put-aside-one-after-the-other", "runner/rebuild.c", "rc = sync_folder(out_dir,\n                             err);", "rc = ERR_OK;",
+        "put_aside_durably"),
     # who owns what
     off("folder-locked", "base/fs.c", "rc = flock(fd, LOCK_EX | LOCK_NB);", "rc = fd < 0;", "unit:test_fs"),
     off("lock-close-on-exec", "base/fs.c", "O_RDWR | O_CREAT | O_CLOEXEC, 0644", "O_RDWR | O_CREAT, 0644", "unit:test_fs"),
@@ -232,7 +262,7 @@ class Checks:
         self.lines = campaign.folder / "lines"
 
     def needs_disk(self, name):
-        return name in ("told_checkpoint", "shown_rows")
+        return name in ("told_checkpoint", "shown_rows", "planned_copy", "rebuilt")
 
     def start(self, rules, on_disk=False):
         """Runs the sweep in a fresh folder, with rules; the folder and the injection."""
@@ -286,6 +316,41 @@ class Checks:
             return "nothing was started"
         return "" if query(out, "SELECT count(*) FROM attempt")[0][0] == 1 else "a trainer was started and has no row"
 
+    def planned_copy(self, skips):
+        """A sweep's copy is there, whole, before anything is said of the run.  By chance it can be there without its flush."""
+        return next(filter(None, (self.planned_copy_once(skips) for _ in range(4))), "")
+
+    def planned_copy_once(self, skips):
+        out, fault = self.start([Rule(B, "say", '{"event": "started"*', "after", 1, "cut"), *skips], True)
+        if not fault.fired():
+            return "the power was not cut"
+        for path in out.glob("results.db*"):
+            path.unlink()
+        done = run_besom("rebuild", "--out", out)
+        if done.status != 0 or "1 sweep" not in done.out:
+            return f"planned, and its copy is not there: {done}"
+        return ""
+
+    def rebuilt(self, skips):
+        """A database that was said to be made anew is there after a power cut at this moment."""
+        out, _ = self.start([], True)
+        before = rows_of(out)
+        (out / "results.db").write_bytes(b"damaged" * 1000)
+        os.sync()
+        self.lines.touch()
+        run_besom("rebuild", "--out", out, check=0, env=Injection(self.c.folder, skips).env)
+        self.disk.cut(self.lines)
+        self.disk.reconnect()
+        return "" if before and rows_of(out) == before else "said to be made anew, and is not whole"
+
+    def put_aside_durably(self, skips):
+        """A damaged database is gone for good before anything takes its place: else it may be back with another's log."""
+        out, _ = self.start([])
+        (out / "results.db").write_bytes(b"damaged" * 1000)
+        fault = Injection(self.c.folder, [Rule(B, "fsync", "*/out", "before", 2, "EIO"), *skips])  # the first: of its work folder
+        done = run_besom("rebuild", "--out", out, env=fault.env)
+        return "" if done.status == 74 and not (out / "results.db").exists() else f"put in its place: {done}"
+
     def told_epoch_is_saved(self, skips):
         """Save first, then tell."""
         for nth in range(1, 9):
@@ -301,6 +366,7 @@ class Checks:
     def shim_killed(self, skips):
         """Nor its shim."""
         def kill_shim(runner):
+            os.kill(runner.pid, signal.SIGSTOP)  # or it would kill what they leave
             found = [pid for pid, words in alive(self.c.folder / "plain" / "out").items() if "besom-shim" in words]
             for pid in found:
                 os.kill(pid, 9)
@@ -407,7 +473,7 @@ class Switches:
     def outcome(self, words, bin_folder):
         try:
             done = subprocess.run(words, env={**os.environ, "BESOM_BIN": str(bin_folder), "BESOM_SHIM": str(bin_folder / "besom-shim")},
-                                  cwd=self.c.folder, capture_output=True, text=True, timeout=120, check=False)
+                                  cwd=self.c.folder, capture_output=True, text=True, timeout=300, check=False)
         except subprocess.TimeoutExpired:
             return "does not end"
         return "" if done.returncode == 0 else (done.stdout + done.stderr)[-300:] or f"status {done.returncode}"

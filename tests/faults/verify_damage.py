@@ -894,6 +894,42 @@ def the_database_has_lost_what_a_snapshot_has(f):
     return {"trial": t, "epoch": 3, "file": "rows.jsonl"}
 
 
+def other_row(table, sweep, change, where="1"):
+    """The database has a row in which nothing is wrong, but which the copy has otherwise."""
+    def change_row(f):
+        t = f.trial(sweep)
+        f.sql(f"UPDATE {table} SET {change} WHERE trial = :t AND {where}", t=t)
+        return {"file": ".jsonl", "text": f"table {table}"}
+    DAMAGES.append((f"another row of {table}: {change}", "snapshots", change_row))
+
+
+other_row("attempt", "foreign", "slot = 77", "attempt = 1")
+other_row("attempt", "foreign", "peak_mb = coalesce(peak_mb, 0) + 1", "attempt = 1")
+other_row("attempt", "odd", "message = 'x'", "attempt = 1")
+other_row("epoch", "features", "seconds = seconds * 2", "epoch = 2")
+other_row("epoch", "features", "at = at - 1e-3", "epoch = 2")
+other_row("superseded", "odd", "at = at + 1")
+other_row("layer", "features", "mean = mean + 0.5", "epoch = 2")
+other_row("member", "images", "label = label || 'x'")
+other_row("cell", "images", "value = 'other'")
+
+
+@damage("snapshots")
+def a_sweep_has_another_description(f):
+    f.sql("UPDATE sweep SET description = 'other' WHERE name = 'images'")
+    return {"file": "images.jsonl", "text": "table sweep"}
+
+
+@damage("snapshots")
+def an_older_copy_has_a_value_that_was_not_set_aside(f):
+    t = f.trial("foreign")
+    f.sql("INSERT INTO attempt (trial, attempt, slot, started_at, ended_at, from_epoch, reason) SELECT trial,"
+          " attempt + 1, 1, ended_at + 1, ended_at + 2, 3, 'signal' FROM attempt WHERE trial = :t ORDER BY attempt DESC LIMIT 1",
+          "UPDATE trial SET attempts = attempts + 1, status = 'paused' WHERE id = :t",
+          "UPDATE value SET bits = bits + 1 WHERE trial = :t AND epoch = 1", t=t)
+    return {"trial": t, "epoch": 1, "file": "rows.jsonl", "text": "bits"}
+
+
 @damage("snapshots")
 def the_snapshot_of_a_sweep_is_empty(f):
     (f.path / "sweeps" / "images.jsonl").write_bytes(b"")

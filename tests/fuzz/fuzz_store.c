@@ -7,10 +7,13 @@
  *     'f' FILE...                   the file is these bytes
  *     't' LENGTH                    the good file, cut off (3 bytes, little-endian, modulo its length)
  *     else: OFFSET BYTE, ...        the good file, with this byte there (3 bytes and one, again and again) */
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/wire.h"
 #include "results/compare.h"
+#include "results/compare_json.h"
 #include "results/curves.h"
 #include "results/query.h"
 #include "results/store.h"
@@ -180,12 +183,21 @@ static void read_all(struct store *store) {
     struct compare compare = {0};
     int rc = compare_load(&compare, store, "s", NULL, &err);
     if (rc == ERR_OK) {
+        struct buf json = {0};
+        struct json_doc *doc;
+        compare_group(&compare);
+        compare_put_json(&json, &compare, 0);
+        FUZZ_REQUIRE(json.len > 0 && json.data[json.len - 1] == '\n');
+        if (json_parse(&doc, "json", json.data, json.len, JSON_STRICT, &err) == ERR_OK) {
+            json_free(doc); // an axis called "rank" repeats a name
+        }
+        buf_release(&json);
         compare_release(&compare);
     } else {
         require_said(&err, rc);
     }
     struct curves curves = {0};
-    rc = curves_load(&curves, store, "s", NULL, NULL, &err);
+    rc = curves_load(&curves, store, "s", &(struct curves_options){0}, &err);
     if (rc == ERR_OK) {
         curves_release(&curves);
     } else {

@@ -119,4 +119,4 @@ def run():
         compare(f"vgg-small{', batch_norm' if batch_norm else ''}, relu, adam 0.0001, 2,000 images", {
             "model": "vgg-small", "batch_norm": batch_norm, "optimizer": {"name": "adam", "lr": 0.0001},
             "batch_size": 64, "init": "he_uniform",
-            "dataset": {"name": "fashion-mnist", "train": 2000, "test": 2000}})
+            "dataset": {"name": "fashion-mnist", "train": 2000, "test": 10000}})

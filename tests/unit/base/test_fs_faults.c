@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -241,6 +242,23 @@ static void each_folder_made_is_made_durable_in_its_parent(void **state) {
     free(path);
 }
 
+/* Callers try again on a full disk, and to them a folder that is there is made. */
+static void a_folder_that_could_not_be_made_durable_is_made_again(void **state) {
+    (void)state;
+    struct err err;
+    char *path = mem_printf("%s/e", dir);
+    reset();
+    script.failing = "fsync";
+    script.cause = ENOSPC;
+    assert_int_equal(fs_mkdirs(path, &err), ERR_IO); // not ERR_FULL
+    assert_absent("e");
+    reset();
+    assert_int_equal(fs_mkdirs(path, &err), ERR_OK);
+    assert_string_equal(buf_text(&script.calls), "fsync close ");
+    reset();
+    free(path);
+}
+
 static void a_name_without_room_for_its_temporary_is_refused(void **state) {
     (void)state;
     reset();
@@ -255,6 +273,109 @@ static void a_name_without_room_for_its_temporary_is_refused(void **state) {
     put(name, "fits");
     reset();
     assert_content(name, "fits");
+}
+
+/* ---- many folders ---- */
+
+enum { FOLDERS = 3 };
+
+static void make_folders(void) {
+    struct fs_folder folders[FOLDERS];
+    for (int i = 0; i < FOLDERS; i++) {
+        folders[i] = (struct fs_folder){.path = mem_printf("%s/many/%d", dir, i),
+                                        .parts = {{"{}", 2}, {"\n", 1}}};
+    }
+    char *parent = mem_printf("%s/many", dir);
+    fs_make_folders(parent, "config", folders, FOLDERS);
+    for (int i = 0; i < FOLDERS; i++) {
+        free(folders[i].path); // all of them, in any order
+    }
+    free(parent);
+}
+
+/* What is there of the folders: "F" a whole one, "." none, "?" anything else. */
+static const char *look_at_folders(void) {
+    static char seen[FOLDERS + 1];
+    for (int i = 0; i < FOLDERS; i++) {
+        char *path = mem_printf("%s/many/%d", dir, i), *file = mem_printf("%s/config", path);
+        char *tmp = mem_printf("%s/.config.tmp", path);
+        bool whole = access(file, F_OK) == 0 && access(tmp, F_OK) != 0;
+        seen[i] = whole ? 'F' : access(path, F_OK) != 0 ? '.' : '?';
+        free(path);
+        free(file);
+        free(tmp);
+    }
+    return seen;
+}
+
+static void remake_many(void) {
+    char *command = mem_printf("rm -rf %s/many && mkdir %s/many", dir, dir);
+    assert_int_equal(system(command), 0);
+    free(command);
+    reset();
+}
+
+static void of_many_folders_each_step_is_done_for_all_before_the_next(void **state) {
+    (void)state;
+    remake_many();
+    make_folders();
+    assert_string_equal(
+        buf_text(&script.calls),
+        "openat write write openat write write openat write write "
+        "fdatasync close renameat fdatasync close renameat fdatasync close renameat "
+        "fsync close fsync close fsync close " // the folders, and
+        "fsync close ");                       // the one that they are in
+    reset();
+    assert_string_equal(look_at_folders(), "FFF");
+    assert_content("many/1/config", "{}\n");
+}
+
+static void folders_that_meet_a_failure_are_taken_back_alone(void **state) {
+    (void)state;
+    static const struct {
+        const char *call;
+        int skip;
+        const char *left;
+    } cases[] = {
+        {"openat", 1, "F.."},    {"write", 2, "F.."}, {"write", 3, "F.."},
+        {"fdatasync", 1, "F.."}, {"close", 1, "F.."}, {"renameat", 2, "FF."},
+    };
+    int descriptors = open_descriptors();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        remake_many();
+        script.failing = cases[i].call;
+        script.cause = ENOSPC;
+        script.skip = cases[i].skip;
+        make_folders();
+        reset();
+        assert_int_equal(open_descriptors(), descriptors);
+        assert_string_equal(look_at_folders(), cases[i].left);
+    }
+}
+
+static void folders_that_are_not_durable_are_taken_back(void **state) {
+    (void)state;
+    for (int skip = 0; skip <= FOLDERS; skip++) {
+        remake_many();
+        script.failing = "fsync";
+        script.cause = EIO;
+        script.skip = skip;
+        make_folders();
+        reset();
+        assert_string_equal(look_at_folders(), "...");
+    }
+}
+
+static void a_folder_that_is_there_is_left_alone(void **state) {
+    (void)state;
+    remake_many();
+    char *path = mem_printf("%s/many/1", dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    make_folders();
+    reset();
+    assert_string_equal(look_at_folders(), "F?F");
+    assert_absent("many/1/config");
+    free(path);
 }
 
 static int setup(void **state) {
@@ -279,7 +400,12 @@ int main(void) {
         cmocka_unit_test(a_failed_close_is_not_tried_again),
         cmocka_unit_test(short_and_interrupted_writes_are_continued),
         cmocka_unit_test(each_folder_made_is_made_durable_in_its_parent),
+        cmocka_unit_test(a_folder_that_could_not_be_made_durable_is_made_again),
         cmocka_unit_test(a_name_without_room_for_its_temporary_is_refused),
+        cmocka_unit_test(of_many_folders_each_step_is_done_for_all_before_the_next),
+        cmocka_unit_test(folders_that_meet_a_failure_are_taken_back_alone),
+        cmocka_unit_test(folders_that_are_not_durable_are_taken_back),
+        cmocka_unit_test(a_folder_that_is_there_is_left_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

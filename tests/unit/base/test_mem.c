@@ -86,10 +86,28 @@ static void nothing_is_something(void **state) {
     }
 }
 
+static void what_is_aligned_is_zeroed_on_a_line_or_if_large_on_a_huge_page(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1,      64, 65, 4096, (2 << 20) - 64, 2 << 20, (2 << 20) + 1,
+                                   5 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int times = 0; times < 2; times++) { // the second may be what the first gave back
+            unsigned char *p = mem_aligned(sizes[i], 1);
+            assert_int_equal((uintptr_t)p % (sizes[i] < 2 << 20 ? 64 : 2 << 20), 0);
+            for (size_t at = 0; at < sizes[i]; at++) {
+                assert_int_equal(p[at], 0);
+                p[at] = 1;
+            }
+            free(p);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_memory_a_program_says_so_and_leaves),
         cmocka_unit_test(nothing_is_something),
+        cmocka_unit_test(what_is_aligned_is_zeroed_on_a_line_or_if_large_on_a_huge_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

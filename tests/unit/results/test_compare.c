@@ -191,7 +191,8 @@ static void what_is_not_there_is_named_with_what_is(void **state) {
 static void curves_are_means_of_complete_trials(void **state) {
     struct curves c;
     struct err err;
-    ok(curves_load(&c, *state, "by-hand", "activation", NULL, &err), &err);
+    const struct curves_options by = {.by = "activation"}, constant = {.by = "batch_size"};
+    ok(curves_load(&c, *state, "by-hand", &by, &err), &err);
     assert_int_equal(c.count, 2);
     assert_string_equal(c.curves[0].name, "tanh"); // the sweep's order
     assert_int_equal(c.curves[0].count, 2);
@@ -201,7 +202,7 @@ static void curves_are_means_of_complete_trials(void **state) {
     assert_int_equal(c.curves[1].points[0].n, 3);
     near(c.curves[1].points[0].mean, (0.70 + 0.72 + 0.90) / 3);
     curves_release(&c);
-    assert_int_equal(curves_load(&c, *state, "by-hand", "batch_size", NULL, &err), ERR_NOT_FOUND);
+    assert_int_equal(curves_load(&c, *state, "by-hand", &constant, &err), ERR_NOT_FOUND);
 }
 
 static void names_are_cut_where_the_first_word_tells(void **state) {

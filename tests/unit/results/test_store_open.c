@@ -170,35 +170,124 @@ static void damage_index(struct fixture *f) {
     buf_release(&whole);
 }
 
-static void after_an_end_that_was_not_clean_the_file_is_checked(void **state) {
-    struct fixture *f = *state;
-    one_running_trial(f, 2);
-    fixture_close(f);
-    damage_index(f);
-    fixture_open(f); // the last end was clean: what nobody asks for is not looked at
-    epoch(f, 1, 1, 1, "val_accuracy 0.5");
-    die(f);
-
+/* A writer refuses it and touches neither: what can be saved can be saved from them. */
+static void expect_writer_refuses(struct fixture *f, const char *part) {
     char *wal = mem_printf("%s/results.db-wal", f->dir);
     struct buf before = read_db(f), log = {0}, after_log = {0};
-    expect_ok(f, fs_read(wal, 64 << 20, &log, &f->err));
+    int logged = fs_read(wal, 64 << 20, &log, &f->err);
     struct store *store = NULL;
     expect_code(f, store_open(&store, f->dir, STORE_WRITE, &f->err), ERR_CORRUPT);
     expect_message(f, f->dir);
-    expect_message(f, "damaged");
+    expect_message(f, part);
     expect_message(f, "besom rebuild");
-    struct buf after = read_db(f); // neither is touched: what can be saved can be saved from them
-    expect_ok(f, fs_read(wal, 64 << 20, &after_log, &f->err));
+    struct buf after = read_db(f);
+    if (logged == ERR_OK) {
+        expect_ok(f, fs_read(wal, 64 << 20, &after_log, &f->err));
+        assert_int_equal(after_log.len, log.len);
+        assert_memory_equal(after_log.data, log.data, log.len);
+    }
     assert_int_equal(after.len, before.len);
     assert_memory_equal(after.data, before.data, before.len);
-    assert_int_equal(after_log.len, log.len);
-    assert_memory_equal(after_log.data, log.data, log.len);
     buf_release(&before);
     buf_release(&after);
     buf_release(&log);
     buf_release(&after_log);
     free(wal);
+}
+
+static void expect_opens(struct fixture *f, enum store_mode mode) {
+    struct store *store = NULL;
+    expect_ok(f, store_open(&store, f->dir, mode, &f->err));
+    expect_ok(f, store_close(store, &f->err));
+}
+
+static void after_an_end_that_was_not_clean_a_writer_has_the_file_checked(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 2);
+    fixture_close(f);
+    fixture_open(f);
+    epoch(f, 1, 1, 1, "val_accuracy 0.5"); // nothing of the index goes into the log
+    die(f);
+    damage_index(f);
+    expect_writer_refuses(f, "damaged");
     come_back(f);
+}
+
+static void after_a_clean_end_too(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 2);
+    fixture_close(f);
+    damage_index(f);
+    expect_writer_refuses(f, "damaged");
+    expect_opens(f, STORE_READ); // what a reader does not ask for it does not look at
+}
+
+static void a_row_that_breaks_a_constraint_is_damage(void **state) {
+    struct fixture *f = *state;
+    one_running_trial(f, 2);
+    fixture_close(f);
+    (void)shell(f, "PRAGMA ignore_check_constraints = 1; UPDATE trial SET status = '#omplete';");
+    expect_writer_refuses(f, "CHECK constraint failed in trial");
+    struct store *store = NULL;
+    expect_code(f, store_open(&store, f->dir, STORE_CHECK, &f->err), ERR_CORRUPT);
+}
+
+/* ---- definitions ---- */
+
+/* Changes the file's only such text into another one of the same length. */
+static void change_text(const struct fixture *f, struct buf *whole, const char *from,
+                        const char *to) {
+    assert_int_equal(strlen(from), strlen(to));
+    char *at = memmem(whole->data, whole->len, from, strlen(from));
+    assert_non_null(at);
+    memcpy(at, to, strlen(to));
+    write_db(f, whole->data, whole->len);
+    memcpy(at, from, strlen(to));
+}
+
+static void a_definition_that_changed_is_damage(void **state) {
+    struct fixture *f = *state;
+    fixture_close(f);
+    struct buf whole = read_db(f);
+    static const char *const changed[][2] = {
+        {"class       TEXT", "clasr       TEXT"},
+        {"peak_mb     REAL", "peak_mb     TEXT"},
+        {"'pending', 'running'", "'pending', 'runninf'"},
+        {"attempts    INTEGER NOT", "attemptt    INTEGER NOT"},
+        {"ON superseded (trial, epoch)", "ON superseded (trial, metri)"},
+        {"WHERE ended_at IS NULL", "WHERE start_at IS NULL"},
+    };
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        change_text(f, &whole, changed[i][0], changed[i][1]);
+        expect_writer_refuses(f, "");
+        struct store *store = NULL;
+        expect_code(f, store_open(&store, f->dir, STORE_CHECK, &f->err), ERR_CORRUPT);
+    }
+    change_text(f, &whole, "NULL once it has ended", "NULL once it was ended"); // a comment
+    expect_opens(f, STORE_WRITE);
+    expect_opens(f, STORE_CHECK);
+    change_text(f, &whole, "CREATE VIEW failures", "CREATE VIEW failuret");
+    struct store *store = NULL;
+    expect_code(f, store_open(&store, f->dir, STORE_CHECK, &f->err), ERR_CORRUPT);
+    write_db(f, whole.data, whole.len);
+    (void)shell(f, "CREATE INDEX ours ON value (bits); CREATE VIEW mine AS SELECT 1;");
+    expect_opens(f, STORE_CHECK); // what somebody adds is no damage
+    expect_opens(f, STORE_WRITE);
+    buf_release(&whole);
+}
+
+/* "no such column" is not what a user could do something about. */
+static void a_statement_that_does_not_fit_the_tables_is_damage(void **state) {
+    struct fixture *f = *state;
+    fixture_close(f);
+    (void)shell(f, "ALTER TABLE attempt RENAME COLUMN message TO massage;");
+    struct store *store = NULL;
+    struct query q;
+    expect_ok(f, store_open(&store, f->dir, STORE_READ, &f->err));
+    expect_code(f, query_open(&q, store, "SELECT message FROM attempt", &f->err), ERR_CORRUPT);
+    expect_message(f, "no such column: message");
+    expect_message(f, "besom rebuild");
+    expect_ok(f, store_close(store, &f->err));
 }
 
 static void after_a_kill_everything_committed_is_there(void **state) {
@@ -256,6 +345,52 @@ static void an_empty_file_becomes_a_database(void **state) {
     fixture_open(f);
     one_running_trial(f, 1);
     expect_shell(f, "SELECT count(*) FROM trials;", "1\n");
+}
+
+static void write_copy(struct fixture *f, const char *folder, const char *name) {
+    char *dir = mem_printf("%s/%s", f->dir, folder), *path = mem_printf("%s/%s", dir, name);
+    expect_ok(f, fs_mkdirs(dir, &f->err));
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    free(path);
+    free(dir);
+}
+
+/* They are all that is left of the rows: a new file would be stored in their place. */
+static void a_lost_database_beside_copies_of_its_rows_is_refused(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *folder, *name;
+        bool is_copy;
+    } files[] = {{"sweeps", ".s.jsonl.tmp", false},
+                 {"trials/5f1c", "log", false},
+                 {"trials/5f1c", "rows.jsonl", true},
+                 {"sweeps", "s.jsonl", true}};
+    fixture_close(f);
+    char *path = db_path(f);
+    for (int i = 0; i < 4; i++) {
+        write_copy(f, files[i].folder, files[i].name);
+        struct store *store = NULL;
+        assert_int_equal(remove(path), 0);
+        expect_code(f, store_open(&store, f->dir, STORE_READ, &f->err),
+                    files[i].is_copy ? ERR_CORRUPT : ERR_NOT_FOUND);
+        if (files[i].is_copy) {
+            expect_code(f, store_open(&store, f->dir, STORE_WRITE, &f->err), ERR_CORRUPT);
+            expect_message(f, "missing");
+            write_db(f, "", 0);
+            expect_refused(f, ERR_CORRUPT, "empty, but the copies of its rows are there");
+            (void)shell(f, "VACUUM;"); // a whole database, with nothing in it
+            expect_refused(f, ERR_CORRUPT, "besom rebuild");
+            char *copy = mem_printf("%s/%s/%s", f->dir, files[i].folder, files[i].name);
+            assert_int_equal(remove(copy), 0);
+            free(copy);
+        } else {
+            fixture_open(f);
+            fixture_close(f);
+        }
+    }
+    free(path);
 }
 
 /* A folder's name may have what means something in a URI. */
@@ -374,13 +509,18 @@ int main(void) {
         WITH_STORE(reading_what_is_not_there_says_how_to_start),
         WITH_STORE(a_file_that_is_no_database_is_refused),
         WITH_STORE(a_truncated_database_is_refused),
-        WITH_STORE(after_an_end_that_was_not_clean_the_file_is_checked),
+        WITH_STORE(after_an_end_that_was_not_clean_a_writer_has_the_file_checked),
+        WITH_STORE(after_a_clean_end_too),
+        WITH_STORE(a_row_that_breaks_a_constraint_is_damage),
+        WITH_STORE(a_definition_that_changed_is_damage),
+        WITH_STORE(a_statement_that_does_not_fit_the_tables_is_damage),
         WITH_STORE(after_a_kill_everything_committed_is_there),
         WITH_STORE(an_emptied_database_beside_its_log_is_refused),
         WITH_STORE(a_database_of_another_application_is_refused),
         WITH_STORE(a_database_of_a_newer_version_is_refused),
         WITH_STORE(a_database_that_lost_a_table_is_refused),
         WITH_STORE(an_empty_file_becomes_a_database),
+        WITH_STORE(a_lost_database_beside_copies_of_its_rows_is_refused),
         WITH_STORE(odd_folder_names_are_opened),
         WITH_STORE(a_reader_sees_only_what_is_committed),
         WITH_STORE(views_work_in_a_reader_that_trusts_no_schema),

@@ -1,14 +1,14 @@
 /* The same cells as text, CSV, Markdown and JSON, against what is written here by hand. */
 #include "results/table.h"
 
-#include "base/buf.h"
-
 #include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -26,12 +26,21 @@ static struct table *sample(void) {
     return t;
 }
 
+/* Prints it, and compares. */
+static void expect_print(const struct table *t, enum table_format format, const char *expected) {
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    table_print(t, format, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
 static void expect_format(enum table_format format, const char *expected) {
     struct table *t = sample();
-    struct buf out = {0};
-    table_print(t, format, &out);
-    assert_string_equal(buf_text(&out), expected);
-    buf_release(&out);
+    expect_print(t, format, expected);
     table_free(t);
 }
 
@@ -66,21 +75,12 @@ static void decimal_points_stand_below_each_other(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct table *t = column_of(cases[i].values, 4);
-        struct buf out = {0};
-        table_print(t, TABLE_TEXT, &out);
-        assert_string_equal(buf_text(&out), cases[i].expected);
-        buf_release(&out);
+        expect_print(t, TABLE_TEXT, cases[i].expected);
         table_free(t);
     }
     struct table *t = column_of(cases[0].values, 4);
-    struct buf md = {0}, csv = {0};
-    table_print(t, TABLE_MD, &md);
-    assert_string_equal(buf_text(&md),
-                        "| x |\n| ---: |\n| 0.8466 |\n| 0.8290 |\n| 0.1000 |\n| 0.0000 |\n");
-    table_print(t, TABLE_CSV, &csv);
-    assert_string_equal(buf_text(&csv), "x\r\n0.8466\r\n0.829\r\n0.1\r\n0\r\n");
-    buf_release(&md);
-    buf_release(&csv);
+    expect_print(t, TABLE_MD, "| x |\n| ---: |\n| 0.8466 |\n| 0.8290 |\n| 0.1000 |\n| 0.0000 |\n");
+    expect_print(t, TABLE_CSV, "x\r\n0.8466\r\n0.829\r\n0.1\r\n0\r\n");
     table_free(t);
 }
 
@@ -119,10 +119,41 @@ static void wide_characters_take_the_columns_they_need(void **state) {
     table_text(t, "x");
     table_text(t, "abcd");
     table_text(t, "y");
-    struct buf out = {0};
-    table_print(t, TABLE_TEXT, &out);
-    assert_string_equal(buf_text(&out), "  a     b\n  \xe6\xbc\xa2    x\n  abcd  y\n");
-    buf_release(&out);
+    expect_print(t, TABLE_TEXT, "  a     b\n  \xe6\xbc\xa2    x\n  abcd  y\n");
+    table_free(t);
+}
+
+static void control_characters_are_kept_for_machines_alone(void **state) {
+    (void)state;
+    struct table *t = table_new();
+    table_column(t, "a", TABLE_LEFT);
+    table_column(t, "b", TABLE_RIGHT);
+    table_text(t, "x\033[2J\ny");
+    table_number(t, -INFINITY, 4);
+    expect_print(t, TABLE_TEXT, "  a           b\n  x?[2J?y  -inf\n");
+    expect_print(t, TABLE_CSV, "a,b\r\nx?[2J?y,-inf\r\n");
+    expect_print(t, TABLE_JSON, "[\n  {\"a\": \"x\\u001b[2J\\ny\", \"b\": \"-inf\"}\n]\n");
+    table_free(t);
+}
+
+/* More rows than are written at a time, the widest last. */
+static void many_rows_come_whole(void **state) {
+    (void)state;
+    enum { ROWS = 20000 };
+    struct table *t = table_new();
+    table_column(t, "n", TABLE_RIGHT);
+    table_column(t, "x", TABLE_LEFT);
+    char *expected = malloc(ROWS * 16 + 16), *end = expected;
+    assert_non_null(expected);
+    end += sprintf(end, "  %5s  x\n", "n");
+    for (int i = 0; i < ROWS; i++) {
+        table_int(t, i);
+        table_text(t, i % 3 == 0 ? NULL : "abc");
+        end += sprintf(end, "  %5d  %s\n", i, i % 3 == 0 ? "-" : "abc");
+    }
+    assert_int_equal(table_rows(t), ROWS);
+    expect_print(t, TABLE_TEXT, expected);
+    free(expected);
     table_free(t);
 }
 
@@ -143,6 +174,8 @@ int main(void) {
         cmocka_unit_test(markdown_has_a_rule_and_alignment),
         cmocka_unit_test(json_is_an_array_of_objects_with_null_for_absent),
         cmocka_unit_test(wide_characters_take_the_columns_they_need),
+        cmocka_unit_test(control_characters_are_kept_for_machines_alone),
+        cmocka_unit_test(many_rows_come_whole),
         cmocka_unit_test(format_names_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,35 @@ static void six_rounds_meet_the_first_and_the_last_change_with_any_seed(void **s
     }
 }
 
+static void lines_are_lost_when_their_epoch_is_saved(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct check_stop s = check_plan_stop(&profile, seed, 4, CHECK_ROUND_LOST, 1, 2);
+        assert_int_equal(s.kind, CHECK_AT_CHANGE);
+        assert_in_range(s.epoch, 3, 5); // is new in this attempt, and has changes behind it
+        assert_int_equal(s.change, 5);
+    }
+}
+
+/* The moments go on where the round of kills before has left them, whatever comes between. */
+static void rounds_between_leave_out_no_moment(void **state) {
+    (void)state;
+    int moments = 0, lines = 0;
+    for (int round = 1; round <= 16; round++) {
+        enum check_round kind = check_plan_round(round, 100, true);
+        for (int attempt = 1; attempt <= CHECK_KILLS && kind == CHECK_ROUND_KILL; attempt++) {
+            struct check_stop s = check_plan_stop(&profile, 1, round, kind, attempt, 1);
+            moments += s.kind != CHECK_AT_TIME;
+            lines += s.kind == CHECK_AT_LINE;
+            if (moments % 7 == 4 && s.kind != CHECK_AT_TIME) {
+                assert_int_equal(s.kind, CHECK_AT_LINE); // every fourth of seven
+            }
+        }
+    }
+    assert_true(moments >= 14);
+    assert_int_equal(lines, (moments + 3) / 7);
+}
+
 static void a_trainer_that_saves_nothing_is_killed_at_lines(void **state) {
     (void)state;
     static const int none[7] = {0};
@@ -119,14 +148,15 @@ static void the_attempt_after_the_last_kill_is_left_alone(void **state) {
 static void every_kind_of_round_comes(void **state) {
     (void)state;
     for (int rounds = CHECK_ROUNDS_MIN; rounds <= 20; rounds++) {
-        int count[3] = {0}, without[3] = {0};
+        int count[CHECK_ROUND_KINDS] = {0}, without[CHECK_ROUND_KINDS] = {0};
         for (int round = 1; round <= rounds; round++) {
             count[check_plan_round(round, rounds, true)]++;
             without[check_plan_round(round, rounds, false)]++;
         }
         assert_int_equal(count[CHECK_ROUND_EXTEND], 1);
         assert_in_range(count[CHECK_ROUND_TERM], 1, 2);
-        assert_true(count[CHECK_ROUND_KILL] >= rounds - 3);
+        assert_in_range(count[CHECK_ROUND_LOST], 1, 3);
+        assert_true(count[CHECK_ROUND_KILL] >= rounds / 2);
         assert_int_equal(without[CHECK_ROUND_EXTEND], 0);
     }
 }
@@ -144,6 +174,8 @@ int main(void) {
         cmocka_unit_test(half_of_the_kills_are_at_random_times_within_what_is_left),
         cmocka_unit_test(moments_are_ahead_and_have_a_change),
         cmocka_unit_test(six_rounds_meet_the_first_and_the_last_change_with_any_seed),
+        cmocka_unit_test(lines_are_lost_when_their_epoch_is_saved),
+        cmocka_unit_test(rounds_between_leave_out_no_moment),
         cmocka_unit_test(a_trainer_that_saves_nothing_is_killed_at_lines),
         cmocka_unit_test(after_all_epochs_only_times_are_left),
         cmocka_unit_test(the_attempt_after_the_last_kill_is_left_alone),

@@ -349,6 +349,21 @@ static void starting_over_at_each_kill_is_the_verdict_once_would_not_be(void **s
     assert_verdict(CHECK_EXACT, true);
 }
 
+static void an_epoch_that_is_told_once_counts_less_than_what_is_wrong(void **state) {
+    (void)state;
+    two_runs();
+    const struct check_where later = {.round = 10, .attempt = 2, .how = "later"};
+    const struct check_where where = {.round = 4, .attempt = 3, .how = "killed at 0.5 s"};
+    check_resume_lost(&judge, &later, 1);
+    check_resume_lost(&judge, &where, 2);
+    assert_verdict(CHECK_TELLS_ONCE, false);
+    assert_explains(
+        "round 4, killed at 0.5 s: epoch 2 was told and then saved, and not told again");
+    tell(2, 2, "{\"epoch\": 2, \"loss\": 0.25, \"acc\": 0.75}");
+    done(2, 2);
+    assert_verdict(CHECK_SKIPS, false);
+}
+
 /* ---- curves ---- */
 
 static void epochs_are_kept_in_order_and_once(void **state) {
@@ -402,6 +417,7 @@ int main(void) {
         CASE(of_two_findings_the_one_of_the_lower_round_counts),
         CASE(where_an_attempt_begins_is_judged_by_what_it_does),
         CASE(starting_over_at_each_kill_is_the_verdict_once_would_not_be),
+        CASE(an_epoch_that_is_told_once_counts_less_than_what_is_wrong),
         CASE(epochs_are_kept_in_order_and_once),
         CASE(relative_differences),
     };

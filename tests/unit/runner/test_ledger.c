@@ -1,4 +1,5 @@
 #include "runner/ledger.h"
+#include "runner/ledger_copies.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ struct fixture {
     struct store *store, *reader; // the reader: another connection, which sees what is committed
     uv_loop_t loop;
     struct ledger *ledger;
-    int64_t trial[TRIALS];
+    int64_t trial[TRIALS], sweep_id;
 
     int acks, failures, notices, given_up, waits, overs;
     enum err_code waited_for;
@@ -37,7 +38,7 @@ struct fixture {
     int order[ACKS_MAX];     // epochs (or minus the kind) in the order of their acks
     int unwritten;           // acks of epochs that the reader could not see
     struct ledger_item last; // the fields of the last ack; its pointers are gone
-    char differs[256], before[64], failure[512], wait_message[256];
+    char differs[256], before[64], failure[512], wait_message[256], notice[1024];
 };
 
 static void check(int rc, const struct err *err) {
@@ -62,6 +63,7 @@ static void on_ack(void *context, struct ledger_item *item) {
     f->last = *item;
     if (item->kind == LEDGER_NOTICE) {
         f->notices++;
+        (void)snprintf(f->notice, sizeof f->notice, "%s", item->notice);
         return;
     }
     if (item->kind == LEDGER_WAIT) {
@@ -171,6 +173,12 @@ static void put_trials(struct fixture *f, int64_t *sweep_id) {
     check(store_commit(f->store, &err), &err);
 }
 
+static void open_ledger(struct fixture *f) {
+    const struct ledger_calls calls = {on_ack, on_failed, f};
+    struct err err;
+    check(ledger_new(&f->ledger, &f->loop, f->store, f->sweep_id, NULL, &calls, &err), &err);
+}
+
 static int setup(void **state) {
     struct fixture *f = mem_zalloc(1, sizeof *f);
     struct err err;
@@ -181,8 +189,8 @@ static int setup(void **state) {
     put_trials(f, &sweep_id);
     check(store_open(&f->reader, f->dir, STORE_READ, &err), &err);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    const struct ledger_calls calls = {on_ack, on_failed, f};
-    check(ledger_new(&f->ledger, &f->loop, f->store, sweep_id, &calls, &err), &err);
+    f->sweep_id = sweep_id;
+    open_ledger(f);
     *state = f;
     return 0;
 }
@@ -350,6 +358,77 @@ static void closing_tells_contiguous_and_last_epoch(void **state) {
     assert_int_equal(f->last.close.epoch_last, 7);
 }
 
+/* A close of trial 0 with its end, should it be complete, and the beginning of trial 1. */
+static void push_plain_close(struct fixture *f) {
+    struct ledger_item *item = ledger_item_new(LEDGER_CLOSE, f, f->trial[0], 1);
+    item->close.outcome = (struct attempt_outcome){.epochs = 3};
+    item->close.barren = 2;
+    item->close.progress_from = 1;
+    item->close.end = ledger_item_new(LEDGER_END, f, f->trial[0], 1);
+    item->close.end->end.end = (struct store_end){.status = TRIAL_COMPLETE};
+    item->close.next = ledger_item_new(LEDGER_BEGIN, f, f->trial[1], 0);
+    item->close.next->begin.slot = 1;
+    ledger_push(f->ledger, item);
+}
+
+static int64_t attempts_of(struct fixture *f, int trial) {
+    return number(f, "SELECT count(*) FROM attempt WHERE trial = ?1 AND ?2 = 0", f->trial[trial],
+                  0);
+}
+
+static int64_t completes(struct fixture *f) {
+    return number(f,
+                  "SELECT count(*) FROM trial t JOIN attempt a ON a.trial = t.id WHERE t.id = ?1"
+                  " AND t.status = 'complete' AND a.ended_at NOT NULL AND a.barren = ?2",
+                  f->trial[0], 0);
+}
+
+static void a_complete_trial_ends_and_the_next_one_begins_in_one_commit(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    int64_t before = ledger_commits(f->ledger);
+    for (int e = 1; e <= 3; e++) {
+        push_epoch(f, 0, 1, e, 1.0, true);
+    }
+    push_plain_close(f);
+    wait_acks(f, 7);
+    assert_int_equal(ledger_commits(f->ledger) - before, 1);
+    assert_int_equal(f->order[4], -LEDGER_CLOSE);
+    assert_int_equal(f->order[5], -LEDGER_END);
+    assert_int_equal(f->order[6], -LEDGER_BEGIN);
+    assert_int_equal(f->last.attempt, 1); // of the trial that has begun
+    assert_int_equal(completes(f), 1);
+    assert_int_equal(attempts_of(f, 1), 1);
+}
+
+static void a_trial_that_lacks_an_epoch_neither_ends_nor_lets_the_next_begin(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    push_epoch(f, 0, 1, 1, 1.0, true);
+    push_epoch(f, 0, 1, 3, 1.0, true);
+    push_plain_close(f);
+    begin(f, 2); // all that comes of the close has come
+    wait_acks(f, 5);
+    assert_int_equal(f->acks, 5);
+    assert_int_equal(f->order[3], -LEDGER_CLOSE);
+    assert_int_equal(completes(f), 0);
+    assert_int_equal(attempts_of(f, 1), 0);
+}
+
+static void nor_does_one_whose_bits_differ(void **state) {
+    struct fixture *f = *state;
+    begin(f, 0);
+    for (int e = 1; e <= 3; e++) {
+        push_epoch(f, 0, 1, e, 1.0, true);
+    }
+    push_epoch(f, 0, 1, 3, 0.5, true); // refused
+    push_plain_close(f);
+    wait_acks(f, 6);
+    assert_int_equal(f->order[5], -LEDGER_CLOSE);
+    assert_int_equal(completes(f), 0);
+    assert_int_equal(attempts_of(f, 1), 0);
+}
+
 static void other_bits_are_told_and_stop_nothing(void **state) {
     struct fixture *f = *state;
     begin(f, 0);
@@ -415,15 +494,21 @@ static void numerics_that_were_other_before_are_told(void **state) {
     struct fixture *f = *state;
     static const struct {
         const char *now, *before;
-    } attempts[] = {{"blas 1", "-"},      {"blas 1", "-"},      {NULL, "-"},
-                    {"blas 2", "blas 1"}, {"blas 2", "blas 1"}, {"blas 1", "blas 2"}};
-    for (int i = 0; i < 6; i++) {
+        int epoch; // that it stores; 0: it leaves nothing
+    } attempts[] = {{"blas 1", "-", 1},      {"blas 1", "-", 2}, {NULL, "-", 3},
+                    {"blas 2", "blas 1", 0}, {"blas 1", "-", 4}, {"blas 2", "blas 1", 5},
+                    {"blas 2", "blas 1", 0}, {NULL, "-", 6},     {"blas 1", "blas 2", 0}};
+    for (int i = 0; i < (int)(sizeof attempts / sizeof *attempts); i++) {
         begin(f, 0);
         struct ledger_item *item = ledger_item_new(LEDGER_START, f, f->trial[0], i + 1);
         item->start.numerics = attempts[i].now == NULL ? NULL : mem_strdup(attempts[i].now);
         ledger_push(f->ledger, item);
         wait_acks(f, f->acks + 1);
         assert_string_equal(f->before, attempts[i].before);
+        if (attempts[i].epoch > 0) {
+            push_epoch(f, 0, i + 1, attempts[i].epoch, 1.0, true);
+            wait_acks(f, f->acks + 1);
+        }
         push_end(f, 0, i + 1, TRIAL_PAUSED);
         wait_acks(f, f->acks + 1);
     }
@@ -608,7 +693,7 @@ static void after_an_end_the_trials_snapshot_is_written(void **state) {
 static void a_long_trials_snapshot_is_written_when_nobody_waits(void **state) {
     struct fixture *f = *state;
     begin(f, 0);
-    push_epoch(f, 0, 1, LEDGER_SNAPSHOT_EPOCHS + 1, 1.0, true);
+    push_epoch(f, 0, 1, COPIES_LONG_EPOCHS + 1, 1.0, true);
     push_end(f, 0, 1, TRIAL_PAUSED);
     wait_acks(f, 3);
     begin(f, 1); // acknowledged after the thread is done with the first
@@ -639,6 +724,41 @@ static void snapshots_that_cannot_be_written_are_told_once_and_made_up_for(void 
     free(trials);
 }
 
+/* As a bit that flips in the file would, but by way of SQL. */
+static void damage_value(struct fixture *f, int trial) {
+    char *command = mem_printf("sqlite3 -cmd '.timeout 5000' '%s/results.db'"
+                               " 'UPDATE value SET bits = bits + 1 WHERE trial = %lld'",
+                               f->dir, (long long)f->trial[trial]);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+static void a_snapshot_that_the_database_differs_from_is_kept_and_told(void **state) {
+    struct fixture *f = *state;
+    for (int trial = 0; trial < 2; trial++) {
+        begin(f, trial);
+        push_epoch(f, trial, 1, trial == 0 ? 1 : COPIES_LONG_EPOCHS + 1, 0.5, true);
+        push_end(f, trial, 1, TRIAL_PAUSED);
+        wait_acks(f, f->acks + 2);
+    }
+    close_ledger(f);
+    open_ledger(f);
+    assert_true(has_snapshot(f, 0) && has_snapshot(f, 1));
+    for (int trial = 0; trial < 2; trial++) {
+        damage_value(f, trial);
+        begin(f, trial);
+        push_end(f, trial, 2, TRIAL_PAUSED);
+        wait_acks(f, f->acks + 1);
+    }
+    begin(f, 2); // after both
+    assert_int_equal(f->notices, 1);
+    assert_non_null(strstr(f->notice, "epoch 1, loss: 0.5 (bits 3fe0000000000000) there"));
+    assert_int_equal(f->failures, 0);
+    close_ledger(f); // where the long one's turn is
+    assert_int_equal(f->notices, 2);
+    assert_non_null(strstr(f->notice, "besom rebuild --force"));
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -649,6 +769,9 @@ int main(void) {
         CASE(one_that_somebody_waits_for_is_committed_at_once),
         CASE(an_end_is_committed_with_all_before_it),
         CASE(closing_tells_contiguous_and_last_epoch),
+        CASE(a_complete_trial_ends_and_the_next_one_begins_in_one_commit),
+        CASE(a_trial_that_lacks_an_epoch_neither_ends_nor_lets_the_next_begin),
+        CASE(nor_does_one_whose_bits_differ),
         CASE(other_bits_are_told_and_stop_nothing),
         CASE(layers_are_written_in_their_order_and_wait_for_company),
         CASE(an_attempt_that_differs_tells_of_no_more_layers),
@@ -663,6 +786,7 @@ int main(void) {
         CASE(after_an_end_the_trials_snapshot_is_written),
         CASE(a_long_trials_snapshot_is_written_when_nobody_waits),
         CASE(snapshots_that_cannot_be_written_are_told_once_and_made_up_for),
+        CASE(a_snapshot_that_the_database_differs_from_is_kept_and_told),
     };
     return cmocka_run_group_tests(tests, make_disk, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/wire.h"
 #include "results/query.h"
 #include "results/store.h"
 #include "runner/trial_log.h"
@@ -109,6 +110,29 @@ static void expect(struct fixture *f, const char *sql, const char *expected) {
     buf_release(&shown);
 }
 
+/* An attempt as the ledger has stored it, with these records; it stays open. */
+static void begin(struct fixture *f, int attempt) {
+    struct err err;
+    check(store_begin_attempt(f->store, f->trial, attempt, 3, &err), &err);
+}
+
+static void store(struct fixture *f, int attempt, bool deterministic, const char *line) {
+    struct wire_record *record = mem_zalloc(1, sizeof *record);
+    enum store_epoch_result result;
+    struct err err;
+    wire_parse(record, line, strlen(line));
+    check(store_put_epoch(f->store, f->trial, attempt, record, deterministic, &result, &err), &err);
+    wire_record_release(record);
+    free(record);
+}
+
+static void end(struct fixture *f, int attempt) {
+    const struct store_end failed = {
+        .status = TRIAL_PAUSED, .reason = "exit", .exit_status = 1, .class = "exit"};
+    struct err err;
+    check(store_end_attempt(f->store, f->trial, attempt, &failed, &err), &err);
+}
+
 /* ---- tests ---- */
 
 static void attempts_that_are_known_are_passed_over(void **state) {
@@ -175,6 +199,80 @@ static void a_long_log_is_read_to_its_end(void **state) {
     expect(f, "SELECT attempt FROM epoch WHERE epoch >= 8000", "1 2");
 }
 
+static void of_an_open_attempt_the_rest_is_added(void **state) {
+    struct fixture *f = *state;
+    PRINT(f, 1, "{\"epoch\": 1, \"loss\": 1}", "{\"epoch\": 9, \"loss\": 9}");
+    PRINT(f, 2, "{\"event\": \"start\", \"from_epoch\": 1, \"numerics\": \"n\"}",
+          "{\"epoch\": 2, \"loss\": 2}",
+          "{\"event\": \"layers\", \"at_epoch\": 3, \"layer\": \"fc\", \"mean\": 0.5}",
+          "{\"epoch\": 3, \"loss\": 3}", "{\"epoch\": 4, \"loss\": \"nan\", \"seconds\": 5}");
+    begin(f, 1);
+    store(f, 1, false, "{\"epoch\": 1, \"loss\": 1}");
+    end(f, 1);
+    begin(f, 2);
+    store(f, 2, false, "{\"epoch\": 2, \"loss\": 2}");
+    char *command = mem_printf("touch -d @1000000000 %s", f->log);
+    assert_int_equal(system(command), 0);
+    free(command);
+    struct log_rows added = read_log(f, 2);
+    assert_int_equal(added.attempts, 0);
+    assert_int_equal(added.epochs, 2); // an attempt that has its end gets nothing
+    expect(f, "SELECT epoch, attempt, at = 1e9 FROM epoch", "1|1|0 2|2|0 3|2|1 4|2|1");
+    expect(f, "SELECT layer, mean FROM layer", "fc|0.5");
+    expect(f, "SELECT attempt, slot, from_epoch, numerics, ended_at IS NULL FROM attempt",
+           "1|3|||0 2|3|1|n|1");
+    expect(f, "SELECT epochs_done FROM trial", "4");
+    assert_int_equal(read_log(f, 2).epochs, 0); // again: nothing more
+}
+
+/* Told by folds, say: rows that are gone are not put back, and what they gave way to stays. */
+static void what_was_stored_is_not_applied_again(void **state) {
+    struct fixture *f = *state;
+    static const char *const lines[] = {
+        "{\"epoch\": 1, \"loss\": 1}", "{\"epoch\": 2, \"loss\": 2}",
+        "{\"epoch\": 3, \"loss\": 3}", "{\"epoch\": 1, \"loss\": 1.5}",
+        "{\"epoch\": 2, \"loss\": 2}", "{\"epoch\": 3, \"loss\": 2.5}"};
+    print(f, 1, lines, 6);
+    begin(f, 1);
+    for (int i = 0; i < 5; i++) {
+        store(f, 1, false, lines[i]);
+    }
+    expect(f, "SELECT epoch, value FROM value", "1|1.5 2|2.0");
+    assert_int_equal(read_log(f, 1).epochs, 1);
+    expect(f, "SELECT epoch, value FROM value", "1|1.5 2|2.0 3|2.5");
+    expect(f, "SELECT epoch, value FROM superseded ORDER BY 1", "1|1.0 2|2.0 3|3.0");
+}
+
+/* By chance, a line of the attempt has the bits that an attempt before has stored. */
+static void rows_of_earlier_attempts_do_not_count_as_stored(void **state) {
+    struct fixture *f = *state;
+    begin(f, 1);
+    for (int e = 1; e <= 3; e++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "{\"epoch\": %d, \"loss\": %d}", e, e);
+        store(f, 1, false, line);
+    }
+    end(f, 1);
+    PRINT(f, 2, "{\"epoch\": 2, \"loss\": 7}", "{\"epoch\": 3, \"loss\": 3}");
+    begin(f, 2);
+    (void)read_log(f, 2);
+    expect(f, "SELECT epoch, value, attempt FROM value JOIN epoch USING (trial, epoch)",
+           "1|1.0|1 2|7.0|2 3|3.0|2");
+    expect(f, "SELECT epoch, value, attempt, \"by\" FROM superseded", "2|2.0|1|2 3|3.0|1|2");
+}
+
+static void a_promise_that_was_broken_before_the_runner_died_stays_broken(void **state) {
+    struct fixture *f = *state;
+    begin(f, 1);
+    store(f, 1, true, "{\"epoch\": 1, \"loss\": 1}");
+    end(f, 1);
+    PRINT(f, 2, "{\"event\": \"start\", \"deterministic\": true}", "{\"epoch\": 1, \"loss\": 2}",
+          "{\"epoch\": 2, \"loss\": 2}");
+    begin(f, 2);
+    assert_int_equal(read_log(f, 2).epochs, 0);
+    expect(f, "SELECT epoch, value FROM value", "1|1.0");
+}
+
 static void no_log_is_no_failure(void **state) {
     struct fixture *f = *state;
     assert_int_equal(read_log(f, 0).attempts, 0);
@@ -187,6 +285,10 @@ int main(void) {
         CASE(the_ledgers_rules_hold),
         CASE(a_trainer_cannot_pretend),
         CASE(a_long_log_is_read_to_its_end),
+        CASE(of_an_open_attempt_the_rest_is_added),
+        CASE(what_was_stored_is_not_applied_again),
+        CASE(rows_of_earlier_attempts_do_not_count_as_stored),
+        CASE(a_promise_that_was_broken_before_the_runner_died_stays_broken),
         CASE(no_log_is_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

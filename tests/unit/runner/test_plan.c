@@ -297,14 +297,33 @@ static void a_trainer_that_is_not_there_is_refused(void **state) {
     sweep_release(&sweep);
 }
 
-static void a_check_that_breaks_stores_nothing(void **state) {
-    struct fixture *f = *state;
+static void write_check(const struct fixture *f, const char *rest) {
     FILE *file = fopen(f->trainer, "w");
     assert_non_null(file);
-    assert_true(fputs("#!/bin/sh\nread x\necho '{\"ok\": true, \"identity\": {}, \"epochs\": 1}'\n"
-                      "echo libfoo is missing >&2\nexit 9\n",
-                      file) >= 0);
+    assert_true(fprintf(file,
+                        "#!/bin/sh\nread x\n"
+                        "echo '{\"ok\": true, \"identity\": {}, \"epochs\": 1}'\n%s\n",
+                        rest) > 0);
     assert_int_equal(fclose(file), 0);
+}
+
+/* No complaint about the config: the same may be planned when there is room. */
+static void a_check_that_meets_a_full_disk_tells_that(void **state) {
+    struct fixture *f = *state;
+    write_check(f, "read x; echo '{\"ok\": false, \"reason\": \"disk full\", \"errors\": "
+                   "[{\"path\": \"dataset\", \"message\": \"write it: no room\"}]}'");
+    struct plan made;
+    struct diag diag = {0};
+    struct err err;
+    assert_int_equal(plan(f, OWN, "\"grid\": {\"a\": [1, 2]}", &made, &diag, &err), ERR_FULL);
+    assert_string_equal(err.msg, "write it: no room");
+    assert_int_equal(diag.count, 0);
+    assert_string_equal(shell(f, "SELECT count(*) FROM trial; SELECT count(*) FROM sweep"), "0;0;");
+}
+
+static void a_check_that_breaks_stores_nothing(void **state) {
+    struct fixture *f = *state;
+    write_check(f, "echo libfoo is missing >&2\nexit 9");
     struct plan made;
     struct diag diag = {0};
     struct err err;
@@ -452,6 +471,7 @@ int main(void) {
         TEST(a_placeholder_without_value_is_refused),
         TEST(a_sweep_of_nothing_is_refused),
         TEST(a_trainer_that_is_not_there_is_refused),
+        TEST(a_check_that_meets_a_full_disk_tells_that),
         TEST(a_check_that_breaks_stores_nothing),
         TEST(a_dry_run_says_what_a_run_would_do),
         TEST(a_dry_run_stores_nothing),

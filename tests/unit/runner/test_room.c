@@ -45,11 +45,18 @@ static void the_room_is_that_of_df(void **state) {
     assert_false(room_is_none("/no/such/folder"));
 }
 
+static void a_file_system_without_a_size_has_no_end(void **state) {
+    (void)state;
+    assert_true(room_left("/proc") == INT64_MAX);
+    assert_false(room_is_none("/proc"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_next_to_no_room_it_was_the_cause_whatever_was_said),
         cmocka_unit_test(with_little_room_the_last_words_count),
         cmocka_unit_test(the_room_is_that_of_df),
+        cmocka_unit_test(a_file_system_without_a_size_has_no_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

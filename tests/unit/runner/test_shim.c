@@ -1,7 +1,10 @@
 /* besom-shim with real processes.  The path of the built program is SHIM. */
 #include "runner/shim.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,17 +49,26 @@ static void sleep_ms(int ms) {
     (void)nanosleep(&time, NULL); // shorter when a signal comes: harmless
 }
 
-/* Starts "besom-shim OUR_PID /bin/sh -c SCRIPT" in the temporary folder. */
-static pid_t start(const char *script) {
+/* Starts "besom-shim OUR_PID /bin/sh -c SCRIPT" in the temporary folder, with "-g GROUP" unless it is NULL. */
+static pid_t start_in(const char *group, const char *script) {
     char runner[16];
     (void)snprintf(runner, sizeof runner, "%d", (int)getpid()); // fits
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        (void)execl(SHIM, "besom-shim", runner, "/bin/sh", "-c", script, (char *)NULL);
+        if (group != NULL) {
+            (void)execl(SHIM, "besom-shim", "-g", group, runner, "/bin/sh", "-c", script,
+                        (char *)NULL);
+        } else {
+            (void)execl(SHIM, "besom-shim", runner, "/bin/sh", "-c", script, (char *)NULL);
+        }
         _exit(99);
     }
     return pid;
+}
+
+static pid_t start(const char *script) {
+    return start_in(NULL, script);
 }
 
 static int wait_end(pid_t pid) {
@@ -360,6 +375,141 @@ static void a_chain_of_daemons_is_ended(void **state) {
     assert_int_equal(system("[ $(wc -l <hops) -gt 3 ]"), 0);
 }
 
+/* ---- what a kernel or a system may refuse ---- */
+
+/* Has a system call fail from here on, also behind an exec. */
+static void refuse(int call, int cause) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | cause),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+        _exit(98);
+    }
+}
+
+static void what_is_refused_is_told_and_starts_nothing(void **state) {
+    (void)state;
+    static const struct {
+        int call, cause;
+        const char *word;
+    } cases[] = {{SYS_close_range, ENOSYS, "close_range: Function not implemented"},
+                 {SYS_clone, EAGAIN, "fork: Resource temporarily unavailable"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            char runner[16];
+            (void)snprintf(runner, sizeof runner, "%d", (int)getppid()); // fits
+            int fd = open("said", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+            (void)dup2(fd, 2); // if not, the message is looked for in vain
+            (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1); // its detector clones, too
+            refuse(cases[i].call, cases[i].cause);
+            (void)execl(SHIM, "besom-shim", runner, "/bin/sh", "-c", "echo 1 >ran", (char *)NULL);
+            _exit(99);
+        }
+        int got = wait_end(pid);
+        assert_true(WIFEXITED(got));
+        assert_int_equal(WEXITSTATUS(got), SHIM_EXIT_NOT_STARTED);
+        assert_int_equal(access("ran", F_OK), -1);
+        char said[256] = "";
+        FILE *file = fopen("said", "re");
+        assert_non_null(file);
+        assert_non_null(fgets(said, sizeof said, file));
+        (void)fclose(file);
+        assert_non_null(strstr(said, cases[i].word));
+    }
+}
+
+static void who_calls_it_wrongly_gets_the_usage_and_no_trainer(void **state) {
+    (void)state;
+    assert_int_equal(system(SHIM " 2>said; [ $? = 125 ] && grep -q '^usage: besom-shim' said"), 0);
+    assert_int_equal(system(SHIM " $$ 2>said; [ $? = 125 ] && grep -q '^usage: besom-shim' said"),
+                     0);
+    assert_int_equal(system(SHIM " -x $$ touch ran 2>said; [ $? = 125 ] && grep -q '^usage' said"),
+                     0);
+    // a report without a pipe for it
+    assert_int_equal(system(SHIM " -r $$ touch ran 3>&-; [ $? = 125 ] && [ ! -e ran ]"), 0);
+}
+
+static void a_group_that_takes_no_processes_is_as_none_but_is_killed(void **state) {
+    (void)state;
+    assert_int_equal(system("mkdir group && touch group/cgroup.kill"), 0); // a folder as any other
+    char script[1024];
+    int got = wait_end(start_in("group", family_then(script, sizeof script, "exit 5\n")));
+    assert_true(WIFEXITED(got));
+    assert_int_equal(WEXITSTATUS(got), 5);
+    assert_family_dies(0);
+    assert_int_equal(system("[ \"$(cat group/cgroup.kill)\" = 1 ]"), 0);
+}
+
+/* A runner that dies: what else it had made is the next run's to remove, but the group is nobody's. */
+static void a_killed_runners_group_is_removed(void **state) {
+    (void)state;
+    assert_int_equal(mkdir("group", 0700), 0);
+    pid_t runner = fork();
+    assert_true(runner >= 0);
+    if (runner == 0) {
+        (void)start_in("group", "echo $$ >trainer.new; mv trainer.new trainer; sleep 60");
+        (void)pause();
+        _exit(0);
+    }
+    int trainer = read_pid("trainer");
+    assert_int_equal(access("group", F_OK), 0);
+    assert_int_equal(kill(runner, SIGKILL), 0);
+    (void)wait_end(runner);
+    assert_true(dies_within_ms(trainer, 1000));
+    for (int i = 0; i < 100 && access("group", F_OK) == 0; i++) {
+        sleep_ms(10);
+    }
+    assert_int_equal(access("group", F_OK), -1);
+}
+
+/* ---- memory ---- */
+
+/* Runs a script with at most so many bytes; what the shim reports of it. */
+static struct shim_report report_of(const char *most, const char *script, int *status) {
+    int fd[2];
+    assert_int_equal(pipe(fd), 0);
+    pid_t pid = fork(); // descriptor 3 is for it alone
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char runner[16];
+        (void)snprintf(runner, sizeof runner, "%d", (int)getppid()); // fits
+        if (dup2(fd[1], SHIM_REPORT_FD) == SHIM_REPORT_FD) {
+            (void)execl(SHIM, "besom-shim", "-r", "-m", most, runner, "/bin/sh", "-c", script,
+                        (char *)NULL);
+        }
+        _exit(99);
+    }
+    (void)close(fd[1]);
+    *status = wait_end(pid);
+    struct shim_report report;
+    assert_int_equal(read(fd[0], &report, sizeof report), sizeof report);
+    (void)close(fd[0]);
+    return report;
+}
+
+static void more_memory_than_allowed_ends_all_and_is_reported(void **state) {
+    (void)state;
+    int status;
+    const struct shim_report over = report_of(
+        "40000000", "x=$(head -c 90000000 /dev/zero | tr '\\0' x); sleep 60; echo $x", &status);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    assert_int_equal(over.killed, 1);
+    assert_true(over.over_bytes > 40000000);
+    assert_true(over.peak_bytes >= over.over_bytes);
+    const struct shim_report within = report_of("4000000000", "sleep 0.5; exit 6", &status);
+    assert_int_equal(WEXITSTATUS(status), 6);
+    assert_int_equal(within.killed, 0);
+    assert_int_equal(within.over_bytes, 0);
+    assert_in_range(within.peak_bytes, 1, 39999999);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -377,6 +527,11 @@ int main(void) {
         CASE(a_runner_that_is_gone_already_starts_nothing),
         CASE(stop_and_continue_reach_all_below_but_the_shim),
         CASE(a_chain_of_daemons_is_ended),
+        CASE(what_is_refused_is_told_and_starts_nothing),
+        CASE(who_calls_it_wrongly_gets_the_usage_and_no_trainer),
+        CASE(a_group_that_takes_no_processes_is_as_none_but_is_killed),
+        CASE(a_killed_runners_group_is_removed),
+        CASE(more_memory_than_allowed_ends_all_and_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,28 @@ static const struct row rows[] = {
      {.stopping = true, ROWS(2, 2, 3)},
      TRIAL_PAUSED,
      "interrupted"},
+    // its state is beyond an epoch that was lost
+    {"too few, beyond", {.beyond = true, ROWS(2, 2, 3)}, TRIAL_FAILED, "missing epochs"},
+    {"too few, beyond, with a state",
+     {.beyond = true, .has_state = true, .done_event = true, ROWS(2, 2, 3)},
+     TRIAL_PENDING,
+     "missing epochs"},
+    {"all epochs, beyond",
+     {.beyond = true, .has_state = true, ROWS(3, 3, 3)},
+     TRIAL_COMPLETE,
+     NULL},
+    {"stopped early, beyond",
+     {.beyond = true, .has_state = true, .done_event = true, .stopped = "patience", ROWS(2, 2, 3)},
+     TRIAL_PENDING,
+     "missing epochs"},
+    {"any number, beyond",
+     {.beyond = true, .has_state = true, .done_event = true, ROWS(7, 7, 0)},
+     TRIAL_PENDING,
+     "missing epochs"},
+    {"too few, beyond, then killed",
+     {.beyond = true, .has_state = true, DEAD, .signal = SIGKILL, ROWS(2, 2, 3)},
+     TRIAL_PENDING,
+     "signal"},
     // its trainer ended it before
     {"stopped early",
      {.done_event = true, .stopped = "patience", ROWS(2, 2, 3)},
@@ -209,6 +231,19 @@ static const struct {
     {{ROWS(2, 2, 3)}, "protocol", "incomplete", true, false, true},
     {{.done_event = true, ROWS(2, 2, 3)}, "protocol", "incomplete", true, false, true},
     {{ROWS(1, 3, 3)}, "protocol", "missing epochs", false, false, false},
+    {{.has_state = true, ROWS(1, 3, 3)}, "protocol", "missing epochs", true, true, true},
+    {{.has_state = true, .afresh = 1, ROWS(1, 3, 3)},
+     "protocol",
+     "missing epochs",
+     true,
+     true,
+     true},
+    {{.has_state = true, .afresh = 2, ROWS(1, 3, 3)},
+     "protocol",
+     "missing epochs",
+     false,
+     false,
+     false},
 };
 
 static void every_failure_has_its_class_and_rule(void **state) {
@@ -482,12 +517,39 @@ static void messages_say_what_happened(void **state) {
     trial_judge(&(struct attempt_outcome){ROWS(2, 2, 5)}, 2, &barren, &verdict);
     assert_string_equal(verdict.message, "ended with status 0 after 2 of 5 epochs");
     trial_judge(&(struct attempt_outcome){ROWS(1, 4, 0)}, 2, &barren, &verdict);
-    assert_string_equal(verdict.message, "epoch 2 is missing; the last is 4");
+    assert_string_equal(verdict.message,
+                        "epoch 2 is missing, the last is 4: its trainer never told it");
+}
+
+static void a_state_is_beyond_by_its_own_word_or_where_lines_may_be_lost(void **state) {
+    (void)state;
+    static const struct {
+        struct trial_ahead ahead;
+        bool beyond;
+    } cases[] = {
+        {{.from_epoch = 3, .epochs_done = 2, .epochs = 6}, true},
+        {{.from_epoch = 3, .epochs_done = 2, .epochs = 0}, true},
+        {{.from_epoch = 3, .epochs_done = 3, .epochs = 6}, false},
+        {{.from_epoch = 0, .epochs_done = 3, .epochs = 6}, false},
+        {{.from_epoch = 0, .epochs_done = 3, .epochs = 6, .lost = true}, true},
+        {{.from_epoch = 0, .epochs_done = 6, .epochs = 6, .lost = true}, false},
+        {{.from_epoch = 0, .epochs_done = 3, .epochs = 0, .lost = true}, false},
+        {{.from_epoch = 0, .epochs_done = 3, .epochs = 6, .lost = true, .progressed = true}, false},
+        {{.from_epoch = 3, .epochs_done = 3, .epochs = 6, .lost = true},
+         false}, // it says where it is
+        {{.from_epoch = 4, .epochs_done = 3, .epochs = 6, .lost = true}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (trial_is_beyond(&cases[i].ahead) != cases[i].beyond) {
+            fail_msg("case %zu", i);
+        }
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_are_judged_by_the_rules),
+        cmocka_unit_test(a_state_is_beyond_by_its_own_word_or_where_lines_may_be_lost),
         cmocka_unit_test(every_failure_has_its_class_and_rule),
         cmocka_unit_test(no_failure_is_left_out),
         cmocka_unit_test(the_page_has_a_row_for_each),

@@ -415,6 +415,22 @@ static void something_else_in_its_place_is_an_error(void **state) {
     trial_log_read_close(&read);
 }
 
+static void an_attempt_that_is_undone_leaves_the_file_as_it_was(void **state) {
+    struct fixture *f = *state;
+    for (int i = 0; i < 2; i++) { // a new file, then one with words in it
+        int64_t before = size_of(f, "");
+        struct trial_log log;
+        begin(f, &log);
+        assert_true(size_of(f, "") > before);
+        trial_log_undo(&log);
+        trial_log_close(&log);
+        f->next_attempt--;
+        assert_int_equal(size_of(f, ""), before < 0 ? 0 : before);
+        print_attempt(f, 10);
+    }
+    assert_complete_but_for_what_it_says(f, 0);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -430,6 +446,7 @@ int main(void) {
         CASE(a_log_that_cannot_be_written_costs_words_only),
         CASE(a_log_from_before_there_was_a_tail_goes_on_in_one),
         CASE(something_else_in_its_place_is_an_error),
+        CASE(an_attempt_that_is_undone_leaves_the_file_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,6 @@
 #include "base/wire.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -28,6 +28,7 @@ struct fixture {
     uv_timer_t timer;
     uv_async_t async; // of one test
     struct worker *worker;
+    bool reports;
     void (*on_timer)(struct fixture *f);
     void (*on_line)(struct fixture *f);
 
@@ -84,8 +85,12 @@ static void ended(void *context, const struct worker_end *end) {
 
 static int start(struct fixture *f, char **argv, int attempt, struct err *err) {
     char *env[] = {mem_strdup("PATH=/usr/bin:/bin"), NULL};
-    const struct worker_spec spec = {
-        .argv = argv, .env = env, .log_path = f->log, .attempt = attempt, .log_limit = LIMIT};
+    const struct worker_spec spec = {.argv = argv,
+                                     .env = env,
+                                     .log_path = f->log,
+                                     .attempt = attempt,
+                                     .log_limit = LIMIT,
+                                     .reports = f->reports};
     const struct worker_calls calls = {line, ended, f};
     int rc = worker_start(&f->worker, &f->loop, &spec, &calls, err);
     free(env[0]);
@@ -300,6 +305,18 @@ static void pausing_stops_between_two_lines(void **state) {
     assert_log_has(f, "of stderr\n");
 }
 
+static void look_into_log(struct fixture *f) {
+    assert_log_has(f, "one\ntwo\nthree\n");
+}
+
+/* A runner that is killed by what it does with a line has it in the log, and those that came with it. */
+static void lines_are_in_the_log_before_they_are_told(void **state) {
+    struct fixture *f = *state;
+    f->on_line = look_into_log;
+    run_shell(f, "printf 'one\\ntwo\\nthree\\n'");
+    assert_int_equal(f->lines, 3);
+}
+
 static void pause_again(struct fixture *f) {
     worker_pause(f->worker);
     after(f, 1, worker_resume_it);
@@ -340,6 +357,55 @@ static void a_program_that_is_not_there_is_an_error(void **state) {
     free(argv[0]);
 }
 
+static void limit_descriptors(rlim_t count) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count == 0 ? limit.rlim_max : count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int lowest_free_descriptor(void) {
+    int fd = dup(0);
+    assert_true(fd > 0);
+    (void)close(fd);
+    return fd;
+}
+
+/* However many are left, from none to as many as it takes: for the log, the pipes, the process. */
+static void without_descriptors_nothing_starts_and_nothing_is_left(void **state) {
+    struct fixture *f = *state;
+    run_shell(f, "echo first"); // the loop takes one for itself, once
+    free(f->tail);
+    f->tail = NULL;
+    f->ends = 0;
+    struct stat before, after;
+    assert_int_equal(stat(f->log, &before), 0);
+    char *argv[] = {mem_strdup("/bin/echo"), mem_strdup("started"), NULL};
+    f->reports = true;
+    int free_count = 0, lowest = lowest_free_descriptor();
+    for (;; free_count++) {
+        struct err err;
+        limit_descriptors((rlim_t)(lowest + free_count));
+        int rc = start(f, argv, 2, &err);
+        limit_descriptors(0);
+        if (rc == ERR_OK) {
+            break;
+        }
+        assert_int_equal(rc, ERR_EXHAUSTED);
+        assert_non_null(strstr(err.msg, "oo many open files"));
+        (void)uv_run(&f->loop, UV_RUN_DEFAULT); // until all that was opened is closed
+        assert_int_equal(lowest_free_descriptor(), lowest);
+        assert_int_equal(stat(f->log, &after), 0);
+        assert_int_equal(after.st_size, before.st_size); // no header of an attempt
+    }
+    assert_in_range(free_count, 7, 16); // the log and three pipes
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(f->ends, 1);
+    assert_string_equal(f->last, "started");
+    free(argv[0]);
+    free(argv[1]);
+}
+
 static void descriptors_are_real_pipes_and_stdin_is_empty(void **state) {
     struct fixture *f = *state;
     run_shell(f,
@@ -372,7 +438,7 @@ static void no_descriptor_is_left_open(void **state) {
 
 int main(void) {
     // What we were started with is not the worker's doing.
-    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); // any kernel since 5.11
+    (void)close_range(3, ~0U, 0); // any kernel since 5.9
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(lines_come_before_the_end_and_stderr_goes_to_the_log_alone),
@@ -386,9 +452,11 @@ int main(void) {
         CASE(a_loop_that_is_busy_past_the_grace_loses_nothing),
         CASE(a_leftover_that_prints_for_ever_is_not_waited_for),
         CASE(pausing_stops_between_two_lines),
+        CASE(lines_are_in_the_log_before_they_are_told),
         CASE(a_worker_that_is_paused_at_every_line_loses_nothing),
         CASE(a_signal_reaches_the_process),
         CASE(a_program_that_is_not_there_is_an_error),
+        CASE(without_descriptors_nothing_starts_and_nothing_is_left),
         CASE(descriptors_are_real_pipes_and_stdin_is_empty),
         CASE(the_tail_is_valid_text),
         CASE(no_descriptor_is_left_open),

@@ -376,8 +376,10 @@ static void a_cache_with_a_flipped_bit_is_not_used(void **state) {
     }
     assert_in_range(header, offsets[0][0] - 63, offsets[0][0]);
     dataset_close(&set);
-    for (size_t at = 0; at < offsets[3][0] + 2; at++) {
-        bool used = at < header;
+    const size_t checks = (offsets[3][0] + 2 + 63) / 64 * 64, end = (size_t)cache_stat().st_size;
+    assert_int_equal(end, checks + 4 * (size_t)HASH_HEX_LEN); // a piece each
+    for (size_t at = 0; at < end; at++) {
+        bool used = at < header || at >= checks;
         for (int i = 0; i < 4; i++) {
             used = used || (at >= offsets[i][0] && at < offsets[i][0] + offsets[i][1]);
         }
@@ -399,6 +401,82 @@ static void a_cache_with_a_flipped_bit_is_not_used(void **state) {
     open_set(&set, data);
     assert_content(&set);
     dataset_close(&set);
+}
+
+/* What a trial does not read may be damaged for all that it is concerned; whoever reads it notices. */
+static void the_images_that_are_taken_are_looked_at(void **state) {
+    (void)state;
+    enum { COUNT = 5000, TEST = 3000, SIZE = 28 * 28, MIB = 1 << 20 }; // 4 and 3 pieces
+    const size_t len = 16 + (size_t)COUNT * SIZE;
+    uint8_t *images = mem_zalloc(len, 1);
+    uint8_t labels[8 + COUNT] = {0, 0, 8, 1, 0, 0, COUNT >> 8, COUNT & 255};
+    const uint8_t header[16] = {0, 0, 8, 3,  0, 0, COUNT >> 8, COUNT & 255,
+                                0, 0, 0, 28, 0, 0, 0,          28};
+    memcpy(images, header, sizeof header);
+    put_file("train-images-idx3-ubyte", images, len);
+    put_file("train-labels-idx1-ubyte", labels, sizeof labels);
+    images[6] = labels[6] = TEST >> 8;
+    images[7] = labels[7] = TEST & 255;
+    put_file("t10k-images-idx3-ubyte", images, 16 + (size_t)TEST * SIZE);
+    put_file("t10k-labels-idx1-ubyte", labels, 8 + TEST);
+    free(images);
+    static const struct {
+        int train, test;
+        double validation;
+        bool balanced, is_test;
+        size_t byte; // of the images of that part, which is damaged
+        bool made;
+    } cases[] = {
+        {0, 0, 0, false, false, (size_t)COUNT * SIZE - 1, true},
+        {0, 0, 0, false, true, (size_t)TEST * SIZE - 1, true},
+        {1, 1, 0, false, false, 0, true},
+        {1, 1, 0, false, true, SIZE - 1, true},
+        {1338, 1, 0, false, false, MIB,
+         true}, // the first byte of the second piece is of image 1337
+        {1337, 1, 0, false, false, MIB, false},
+        {1337, 1, 0, true, false, MIB, true}, // which images those are the labels say
+        {1337, 1, 0.1, false, false, (size_t)COUNT * SIZE - 1, true}, // validation is at the end
+        {1, 1338, 0, false, true, MIB, true},
+        {1, 1337, 0, false, true, MIB, false},
+        {1, 1337, 0.1, false, true, MIB, false}, // of the training images
+        {1, 0, 0, false, true, (size_t)TEST * SIZE - 1, true},
+        {COUNT, TEST, 0, false, false, (size_t)COUNT * SIZE - 1, true},
+    };
+    struct dataset set;
+    open_set(&set, data);
+    char hash[HASH_HEX_LEN + 1];
+    strcpy(hash, set.hash);
+    const uint8_t *map = set.map;
+    const off_t parts[2] = {(const uint8_t *)set.train.images - map,
+                            (const uint8_t *)set.test.images - map};
+    dataset_close(&set);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = cache_file(".cache");
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        const off_t at = parts[cases[i].is_test] + (off_t)cases[i].byte;
+        assert_int_equal(pwrite(fd, "\1", 1, at), 1);
+        struct stat before = cache_stat();
+        struct dataset_spec spec = spec_of(data);
+        spec.train = cases[i].train;
+        spec.test = cases[i].test;
+        spec.validation = cases[i].validation;
+        spec.balanced = cases[i].balanced;
+        struct err err;
+        if (dataset_open(&set, &spec, cache, &err) != ERR_OK) {
+            fail_msg("case %zu: %s", i, err.msg);
+        }
+        assert_string_equal(set.hash, hash);
+        dataset_close(&set);
+        if ((cache_stat().st_ino != before.st_ino) != cases[i].made) {
+            fail_msg("case %zu: %s", i, cases[i].made ? "the cache was used" : "it was made again");
+        }
+        (void)close(fd); // held, so that the inode's number is not given again
+        free(path);
+        open_set(&set, data);
+        const uint8_t *image = cases[i].is_test ? set.test.images : set.train.images;
+        assert_int_equal(image[cases[i].byte], 0); // whoever reads all has it mended
+        dataset_close(&set);
+    }
 }
 
 static void a_cache_that_was_cut_is_not_used(void **state) {
@@ -499,6 +577,7 @@ int main(void) {
         CASE(a_source_replaced_under_its_old_time_and_size_is_noticed),
         CASE(only_the_content_of_a_given_fingerprint_is_taken),
         CASE(a_cache_with_a_flipped_bit_is_not_used),
+        CASE(the_images_that_are_taken_are_looked_at),
         CASE(a_cache_that_was_cut_is_not_used),
         CASE(a_cache_that_cannot_be_made_is_an_error_that_names_it),
         CASE(nothing_but_the_cache_and_its_lock_is_left),

@@ -139,7 +139,7 @@ static void floats_are_gathered_as_they_are(void **state) {
 static void bytes_become_floats_as_a_division_does(void **state) {
     (void)state;
     enum { LEN = 256 + 37 };
-    uint8_t *bytes = mem_zalloc(LEN, 1);
+    uint8_t *block = mem_zalloc(LEN + 1, 1), *bytes = block + 1; // at any address
     double expected[LEN];
     for (int i = 0; i < LEN; i++) {
         bytes[i] = (uint8_t)i;
@@ -147,14 +147,14 @@ static void bytes_become_floats_as_a_division_does(void **state) {
     reference_bytes_to_floats(expected, bytes, LEN);
     EACH_SET(set) {
         float *y = mem_zalloc(LEN + 1, sizeof *y);
-        set->bytes_to_floats(y + 1, bytes, LEN); // at any address
+        set->bytes_to_floats(y + 1, bytes, LEN); // likewise
         for (int i = 0; i < LEN; i++) {
             const float rounded = (float)expected[i];
             assert_memory_equal(&y[i + 1], &rounded, sizeof rounded);
         }
         free(y);
     }
-    free(bytes);
+    free(block);
 }
 
 static void normalize_subtracts_and_divides_channel_by_channel(void **state) {

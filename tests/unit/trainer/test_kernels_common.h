@@ -69,6 +69,15 @@ static inline double *zero_doubles(size_t n) {
     return mem_zalloc(n + 1, sizeof(double));
 }
 
+/* x (pixels, N) repeated to (pixels, times*N) */
+static inline float *batch_repeat(const float *x, size_t pixels, size_t N, size_t times) {
+    float *to = mem_aligned(pixels * N * times, sizeof *to);
+    for (size_t i = 0; i < pixels * times; i++) {
+        memcpy(to + i * N, x + i / times * N, N * sizeof *to);
+    }
+    return to;
+}
+
 /* |actual - expected| <= relative * magnitude + absolute, everywhere; a NaN only where one is
  * expected.  `magnitude` NULL is |expected|. */
 #define CHECK_ALL_NEAR(what, set, actual, expected, magnitude, relative, absolute, n)              \

@@ -1,5 +1,5 @@
-/* Convolution against its definition in double, in every set, over shapes that do and do not fill the
- * blocks of the kernels. */
+/* Convolution by the direct method against its definition in double, in every set, over shapes that do and
+ * do not fill the blocks of the kernels. */
 #include "tests/unit/trainer/test_kernels_common.h"
 
 #include <stdio.h>
@@ -18,7 +18,8 @@ static struct conv2d_shape shape_of(int N, int C, int H, int W, int K, int R, in
                                  .stride = stride,
                                  .pad = pad,
                                  .P = (H + 2 * pad - R) / stride + 1,
-                                 .Q = (W + 2 * pad - S) / stride + 1};
+                                 .Q = (W + 2 * pad - S) / stride + 1,
+                                 .method = CONV2D_DIRECT};
 }
 
 typedef void check_fn(const struct conv2d_shape *shape, uint64_t *random);
@@ -202,15 +203,6 @@ static void a_nan_pixel_reaches_the_outputs_that_see_it_and_no_others(void **sta
     free(b);
     free(expected);
     free(magnitude);
-}
-
-/* x (C,H,W,N) repeated to (C,H,W,times*N) */
-static float *batch_repeat(const float *x, size_t pixels, size_t N, size_t times) {
-    float *to = mem_aligned(pixels * N * times, sizeof *to);
-    for (size_t i = 0; i < pixels * times; i++) {
-        memcpy(to + i * N, x + i / times * N, N * sizeof *to);
-    }
-    return to;
 }
 
 static void a_sample_gives_the_same_bits_in_a_batch_of_any_size(void **state) {

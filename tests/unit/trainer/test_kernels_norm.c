@@ -162,6 +162,15 @@ static void check_backward(const struct norm_shape *s) {
                                  norm.weight, s);
         assert_memory_equal(alone_dw, got_dw, (size_t)s->C * sizeof(float));
         assert_memory_equal(alone_db, got_db, (size_t)s->C * sizeof(float));
+
+        float *in_place = mem_aligned(len_of(s), sizeof *in_place);
+        memcpy(in_place, dy, len_of(s) * sizeof *dy);
+        set->batch_norm_backward(in_place, alone_dw, alone_db, in_place, x, norm.mean, norm.invstd,
+                                 norm.weight, s);
+        assert_memory_equal(in_place, got, len_of(s) * sizeof *got);
+        assert_memory_equal(alone_dw, got_dw, (size_t)s->C * sizeof(float));
+        assert_memory_equal(alone_db, got_db, (size_t)s->C * sizeof(float));
+        free(in_place);
         free(got);
     }
     free(x);

@@ -52,6 +52,10 @@ static void check_max(const struct pool_shape *s, uint64_t *random) {
         set->maxpool_forward(y, arg, x, s);
         CHECK_ALL_NEAR("maxpool", set, y, expected_y, NULL, 0.0, 0.0, y_len(s));
         assert_memory_equal(arg, expected_arg, y_len(s));
+        float *alone = poison_floats(y_len(s));
+        set->maxpool_forward(alone, NULL, x, s);
+        assert_memory_equal(alone, y, y_len(s) * sizeof *y);
+        free(alone);
         set->maxpool_backward(dx, dy, arg, s);
         CHECK_ALL_NEAR("maxpool dx", set, dx, expected_dx, NULL, 0.0, 16 * ULP, x_len(s));
         free(y);
