@@ -12,22 +12,24 @@ import os
 import random
 
 config = json.load(open(os.environ["BESOM_CONFIG"]))
-state_file = os.path.join(os.environ["BESOM_CHECKPOINT_DIR"], "state.txt")
+state_file = os.path.join(os.environ["BESOM_CHECKPOINT_DIR"], "state.json")
 epochs = config.get("epochs", 6)
 
-epoch, w, mean = 0, 0.0, 1.0
+history, w, mean = [], 0.0, 1.0
 if os.path.exists(state_file):
-    words = open(state_file).read().split()
-    epoch, w, mean = int(words[0]), float(words[1]), float(words[2])
+    state = json.load(open(state_file))
+    history, w, mean = state["history"], float(state["w"]), float(state["mean"])
 
-while epoch < epochs:
-    epoch += 1
-    rng = random.Random(f"{os.environ['BESOM_SEED']} {epoch}")
+for record in history:
+    print(json.dumps(record), flush=True)
+while len(history) < epochs:
+    rng = random.Random(f"{os.environ['BESOM_SEED']} {len(history)}")
     for _ in range(100):
         error = w - 1 + rng.gauss(0, 0.1)
         w -= 0.02 * error
         mean = 0.99 * mean + 0.01 * error * error
-    print(json.dumps({"epoch": epoch, "train_loss": mean, "val_accuracy": 1 / (1 + mean)}), flush=True)
+    history.append({"epoch": len(history) + 1, "train_loss": mean, "val_accuracy": 1 / (1 + mean)})
     with open(state_file + ".tmp", "w") as file:
-        file.write(f"{epoch} {w:.8g} {mean:.8g}\n")  # <-- the other digits?
+        json.dump({"history": history, "w": f"{w:.8g}", "mean": f"{mean:.8g}"}, file)  # <-- the other digits?
     os.replace(state_file + ".tmp", state_file)
+    print(json.dumps(history[-1]), flush=True)

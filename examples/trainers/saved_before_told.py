@@ -4,8 +4,8 @@
 `besom check -- examples/trainers/saved_before_told.py` says "skips-epochs".
 
 Wrong: after a kill between the two the checkpoint says that the epoch is done, so that nobody ever tells it.
-To mend: keep the epochs' records in the checkpoint and tell them again on resuming, as good.py does; or tell
-first, as told_before_saved.py does."""
+To mend: keep the epochs' records in the checkpoint and tell them again on resuming, as good.py does.  To tell first
+instead helps against kills of the trainer alone: see told_before_saved.py."""
 import json
 import os
 import random

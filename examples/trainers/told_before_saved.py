@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""A trainer that tells an epoch before it saves it, and keeps no history.  Is that wrong?
+"""A trainer that tells an epoch before it saves it, keeps no history, and so tells each epoch once.
 
-`besom check -- examples/trainers/told_before_saved.py` says "exact": after a kill between the two the epoch is
-trained again and told again, with the same bits, which besom compares and accepts.  It costs an epoch at such a
-kill and needs no history in the checkpoint.  It would be wrong for a trainer that is not deterministic.
+`besom check -- examples/trainers/told_before_saved.py` says "tells-once".
 
-The other way round, saved before told, without a history, is wrong: see saved_before_told.py."""
+A kill of the trainer between the two does no harm: the epoch is trained and told once more, with the same bits,
+which besom compares and accepts.  But told is not stored: a line is in the pipe first, then in the trial's log, and
+some milliseconds later in the database.  When besom itself is killed it takes what is in the log from there at the
+next start; a line that was still in the pipe, or that a power cut has taken from the log, is lost, and the state says
+that the epoch is done.  Then the trial ends with a missing epoch, and besom begins it again from its first.
+To mend: keep the epochs' records in the checkpoint and tell them again on resuming, as good.py does."""
 import json
 import os
 import random
