@@ -224,12 +224,11 @@ class Build:
         return target != "bin/besom-shim" and not (floor == "trainer" and target == "bin/besom") and \
             not (floor in ("results", "runner", "cli") and target == "bin/besom-trainer")
 
-    def programs(self, switch):
-        """A folder with the three programs, the changed one among them."""
+    def programs(self, switch, changed):
+        """A folder with the three programs, those that have the changed object among them; unit tests need none of it."""
         out = self.folder / switch.name / "bin"
         out.mkdir(parents=True, exist_ok=True)
         (out.parent / "tests").symlink_to(self.build / "tests")  # the campaigns' own tools
-        changed = self.object_of(switch) if switch.file else None
         for name in ("besom", T, "besom-shim"):
             if changed is not None and self.needs(switch, f"bin/{name}"):
                 self.link(f"bin/{name}", switch, changed, out / name)
@@ -492,9 +491,11 @@ class Switches:
         if not checks:
             return
         try:
-            bin_folder = self.build.programs(switch)
-            changed = self.c.folder / f"{switch.name}.o" if switch.file else None
-            for check in checks:
+            changed = self.build.object_of(switch) if switch.file else None
+            bin_folder = pathlib.Path(self.bin)
+            for check in sorted(checks, key=lambda check: not check.startswith("unit:")):
+                if not check.startswith("unit:") and bin_folder == pathlib.Path(self.bin):
+                    bin_folder = self.build.programs(switch, changed)
                 wrong = self.check(check, switch, bin_folder, changed)
                 if wrong:
                     self.c.detail(f"{switch.name} off: {check}: {wrong.strip().splitlines()[-1][:150]}")

@@ -53,6 +53,7 @@ int run_setup(void **state) {
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(chdir(f->dir), 0);
     forget_variables();
+    (void)signal(SIGINT, SIG_DFL); // what a script starts in its background has it ignored
     f->lock_fd = -1;
     *state = f;
     return 0;
