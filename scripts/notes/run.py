@@ -12,10 +12,34 @@ def cost_file(out):
     return os.path.join(out, "costs.jsonl")
 
 
+def describe_machine(out, besom):
+    """Notes once, at the first run, on what the sweeps run: kept, as a page that is written elsewhere shall say this."""
+    path = os.path.join(out, "machine.json")
+    if os.path.exists(path):
+        return
+
+    def said(*command):
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.stdout.strip().partition("\n")[0] if done.returncode == 0 else "unknown"
+
+    with open("/proc/cpuinfo") as file:
+        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    machine = {
+        "besom": said(besom, "--version"),
+        "commit": said("git", "rev-parse", "--short=12", "HEAD"),
+        "processor": models[0] if models else "unknown",
+        "cores": len(os.sched_getaffinity(0)),
+        "system": said("uname", "-srm"),
+    }
+    with open(path, "w") as file:
+        json.dump(machine, file)
+
+
 def run(sweeps, folder, out, besom, jobs):
     """Runs each of the named sweeps in turn.  A sweep with failed trials (a rate at which trainings diverge) ends with
     status 1 and counts as run; anything else that goes wrong ends the program."""
     os.makedirs(out, exist_ok=True)
+    describe_machine(out, besom)
     begin = time.monotonic()
     for number, name in enumerate(sweeps, 1):
         print(f"[{number}/{len(sweeps)}] {name}, {(time.monotonic() - begin) / 60:.1f} min so far", flush=True)

@@ -362,9 +362,8 @@ static void the_shipped_sweeps_are_good(void **state) {
     static const struct {
         const char *name;
         int trials;
-    } shipped[] = {{"smoke", 4},           {"quickstart", 75},      {"optimizers", 54},
-                   {"activations", 42},    {"initializations", 42}, {"augmentation", 30},
-                   {"sparse-features", 75}};
+    } shipped[] = {
+        {"smoke", 4}, {"quickstart", 75}, {"initializations", 42}}; // notes: tests/findings
     for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++) {
         char *path = mem_printf("%s/%s.json", SWEEPS, shipped[i].name);
         struct sweep sweep;

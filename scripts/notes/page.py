@@ -1,0 +1,296 @@
+"""Writes the page: for each note what was run, the numbers with intervals, the picture and the verdict."""
+
+import json
+import math
+import os
+
+from notes import pictures
+from notes.measure import Missing, Results, at_path
+from notes.run import costs
+from notes.verdict import FAILS, HOLDS, NOT_RUN, UNDECIDED, decide, holm, interval, p_value
+
+COUNTED = [
+    (HOLDS, "hold", "holds"),
+    (FAILS, "do not hold here", "does not hold here"),
+    (UNDECIDED, "are undecided", "is undecided"),
+    (NOT_RUN, "have not run", "has not run"),
+]
+
+
+class Outcome:
+    """A statement with its sample and verdict; `reason` where there is none."""
+
+    def __init__(self, statement):
+        self.statement = statement
+        self.verdict = NOT_RUN
+        self.sample = None
+        self.reason = None
+        self.p = 1.0
+        self.p_holm = None
+        self.chosen = []
+        self.missing = 0
+
+
+def scale_of(claims, statement):
+    if "measure" in statement:
+        return claims["measures"][statement["measure"]]["scale"]
+    return "share" if "accuracy" in statement["metric"] else "plain"
+
+
+def bounds(statement, scale):
+    """The claimed region as it is compared: on the scale "factor" of logarithms."""
+    ends = [statement["holds"].get(side) for side in ("above", "below")]
+    return [math.log10(end) if scale == "factor" and end is not None else end for end in ends]
+
+
+def edge(results, statement, point, candidates):
+    """Whether the chosen rate is the first or last of those that there were."""
+    for path in ("optimizer.lr", "l2"):
+        numbers = sorted({x for x in (at_path(c.config, path) for c in candidates) if isinstance(x, (int, float))})
+        if len(numbers) > 1 and at_path(point.config, path) in (numbers[0], numbers[-1]):
+            return True
+    return False
+
+
+def examine(results, claims, note):
+    """The outcomes of a note's statements, with Holm's correction over those that could be measured."""
+    outcomes = [Outcome(statement) for statement in note["statements"]]
+    for outcome in outcomes:
+        statement = outcome.statement
+        try:
+            sides = []
+            for name in ("a", "b"):
+                if name in statement:
+                    point, candidates = results.select(statement["sweep"], statement[name])
+                    sides.append(point)
+                    if candidates:
+                        outcome.chosen.append((point.label, edge(results, statement, point, candidates), statement["sweep"]))
+            a, b = sides[0], sides[1] if len(sides) > 1 else None
+            outcome.sample = results.sample_of(
+                statement["sweep"], a, b, statement.get("metric"), statement.get("at"), statement.get("measure")
+            )
+            outcome.missing = max(point.count for point in sides) - outcome.sample.n
+        except Missing as error:
+            outcome.reason = str(error)
+            continue
+        low, high = bounds(statement, scale_of(claims, statement))
+        outcome.p = p_value(outcome.sample.mean, outcome.sample.std, outcome.sample.n, low, high)
+    measured = [outcome for outcome in outcomes if outcome.sample]
+    for outcome, p in zip(measured, holm([outcome.p for outcome in measured])):
+        low, high = bounds(outcome.statement, scale_of(claims, outcome.statement))
+        outcome.p_holm = p
+        outcome.verdict = decide(outcome.sample.mean, p, low, high)
+    return outcomes
+
+
+def digits(value, figures=3):
+    """Three figures, without an exponent where that is short."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = figures - 1 - math.floor(math.log10(abs(value)))
+    if -3 <= places <= 6:
+        return f"{value:.{max(0, places)}f}"
+    return f"{value:.{figures - 1}e}"
+
+
+def shown(value, scale, sign=False):
+    if scale == "share":
+        return f"{100 * value:+.2f}" if sign else f"{100 * value:.2f}"
+    if scale == "factor":
+        return digits(value)
+    return ("+" if sign and value > 0 else "") + digits(value)
+
+
+def effect(outcome, scale):
+    """The mean with its 95% interval, and its unit."""
+    sample = outcome.sample
+    pair = "b" in outcome.statement
+    numbers = [sample.mean, *(interval(sample.mean, sample.std, sample.n) or ())]
+    if scale == "factor":
+        numbers = [10**x for x in numbers]
+    texts = [shown(x, scale, pair) for x in numbers]
+    unit = {"share": " points" if pair else "%", "factor": " times" if pair else "", "plain": ""}[scale]
+    return texts[0] + unit + (f" [{texts[1]}, {texts[2]}]" if len(texts) == 3 else "")
+
+
+def region(statement, scale):
+    """The claim in numbers."""
+    above, below = statement["holds"].get("above"), statement["holds"].get("below")
+    pair = "b" in statement
+    unit = {"share": " points" if pair else "%", "factor": "", "plain": ""}[scale]
+
+    def text(x):
+        return (f"{100 * x:g}" if scale == "share" else f"{x:g}") + unit
+
+    if above is not None and below is not None:
+        return f"{text(above)} to {text(below)}"
+    return f"above {text(above)}" if above is not None else f"below {text(below)}"
+
+
+def probability(p):
+    return "below 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def summary(outcomes):
+    """'3 hold, 1 is undecided', or the one verdict."""
+    parts = []
+    for verdict, many, one in COUNTED:
+        count = sum(outcome.verdict == verdict for outcome in outcomes)
+        if count:
+            parts.append(f"{count} {one if count == 1 else many}")
+    return ", ".join(parts)
+
+
+def measured_text(claims, statement):
+    if "measure" in statement:
+        return claims["measures"][statement["measure"]]["is"]
+    name = pictures.TITLES.get(statement["metric"], statement["metric"])
+    if statement["metric"] == "val_accuracy":
+        name = "accuracy on the test images (this sweep chooses nothing by them)"
+    at = {"last": "at the last epoch", "auc": "mean height of its curve over all epochs", "best": "of the best epoch"}
+    return f"{name}, {at.get(statement['at'], 'at epoch ' + str(statement['at']))}"
+
+
+def ran(results, sweep):
+    """What was run of a sweep, in a sentence."""
+    try:
+        points = results.points(sweep)
+    except Missing:
+        return f"[{sweep}](../sweeps/notes/{sweep}.json) has not run."
+    seeds = max(point.count for point in points)
+    trials = sum(point.count for point in points)
+    complete = sum(len(point.trials) for point in points)
+    (description,) = results.db.execute("SELECT description FROM sweep WHERE name = ?", (sweep,)).fetchone()
+    text = f"[{sweep}](../sweeps/notes/{sweep}.json): {description}. {len(points)} point{'s' * (len(points) > 1)}, {seeds} seeds"
+    if complete < trials:
+        text += f"; {complete} of {trials} trials are complete, the others diverged or have not run"
+    return text + "."
+
+
+def machine(out):
+    path = os.path.join(out, "machine.json")
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        return list(json.load(file).items())
+
+
+def section(results, claims, note, outcomes, names, missing):
+    lines = [f"## {note['id']}. {note['title']}", "", f"The note: {note['claim']}", "", f"**Of {len(outcomes)} statements {summary(outcomes)}.**" if len(outcomes) > 1 else f"**{outcomes[0].verdict.capitalize()}.**", "", "Run:", ""]
+    lines += [f"- {ran(results, sweep)}" for sweep in note["sweeps"]]
+    lines += ["", "| | statement | claimed | found, 95% interval; the two sides | seeds | p, Holm | verdict |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    for outcome in outcomes:
+        statement = outcome.statement
+        scale = scale_of(claims, statement)
+        if outcome.sample is None:
+            lines.append(f"| {statement['id']} | {statement['says']} | {region(statement, scale)} | {outcome.reason} | | | {NOT_RUN} |")
+            continue
+        sample = outcome.sample
+        found = effect(outcome, scale)
+        if sample.mean_a is not None:
+            unit = "%" if scale == "share" else ""
+            found += f"; {shown(sample.mean_a, scale)}{unit} and {shown(sample.mean_b, scale)}{unit}"
+        seeds = f"{sample.n}" + (f" of {sample.n + outcome.missing}" if outcome.missing else "")
+        lines.append(
+            f"| {statement['id']} | {statement['says']} | {region(statement, scale)} | {found} | {seeds} | {probability(outcome.p_holm)} | **{outcome.verdict}** |"
+        )
+    lines += ["", "Measured:", ""]
+    grouped = {}
+    for outcome in outcomes:
+        grouped.setdefault(measured_text(claims, outcome.statement), []).append(outcome.statement["id"])
+    lines += [f"- {', '.join(ids)}: {text}." for text, ids in grouped.items()]
+    chosen = []
+    for outcome in outcomes:
+        for label, at_edge, sweep in outcome.chosen:
+            text = f"{label}{' (the end of its grid)' if at_edge else ''} in {sweep}"
+            if text not in chosen:
+                chosen.append(text)
+    if chosen:
+        lines += ["", f"Chosen: {'; '.join(chosen)}."]
+    reasons = [f"{s['id']}: {s['why']}" for s in note["statements"] if "why" in s]
+    if reasons:
+        lines += ["", f"Why these bounds: {'; '.join(reasons)}."]
+    lines.append("")
+    for name in names:
+        lines += [f"![{note['id']}, {note['title']}](findings/{name})", ""]
+    lines += [f"Not drawn: {text}." for text in missing]
+    lines += [f"What this cannot say: {note['limits']}", ""]
+    return lines
+
+
+INTRO = """# Findings: the tuning notes, tested
+
+besom began with one engineer's notes on how to tune a network. Each note that claims something has a sweep here that tries it, on
+Fashion-MNIST, or on made data where the claim is about sparse data. This page is what came out, also where it contradicts
+the notes. `scripts/findings` runs what is not done of the sweeps and writes it; nothing on it is written by hand but the claims, which are
+in [claims.json](../sweeps/notes/claims.json) and stood there, with their bounds, before the sweeps ran.
+
+**How a verdict is made.** A note is taken apart into statements. Each has a number that a seed yields, mostly a difference between two choices
+with the same seed, and a region in which it must lie. With Student's t over the seeds, a statement *holds* when the interval of the mean lies wholly in the
+region, *does not hold here* when it lies wholly outside, and is *undecided* otherwise. "About the same" is a region too: between two bounds. The
+intervals are corrected by Holm's method for the number of a note's statements; the ones in the tables are plain 95% intervals, so that one of them may exclude the bound and the
+verdict still be undecided. Where all seeds agree to the last digit, 2 / 2^n stands in for p, as in [compare.md](compare.md).
+
+**What is fair.** Where choices want different rates, each has a grid of them, and the rate is the one with the best accuracy at the last epoch on validation images, mean of
+all seeds; what is then compared is of test images. A point with a diverged seed is not chosen while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond.
+
+Differences of accuracies are in points, hundredths of all test images. A factor is a geometric mean with the interval of its logarithm. All of it is over seeds: other
+images, networks and lengths may say otherwise, and every section says what its result cannot.
+In the pictures a line is the mean over the seeds and the band its lowest and highest; a bar with caps is a mean with its 95% interval, beside it a dot a seed. The pictures of layers
+are of the first seed. The numbers behind each verdict are in [values.csv](findings/values.csv).
+"""
+
+
+def cost_section(claims, out):
+    lines = ["## What it took", ""]
+    total = costs(out)
+    if not total:
+        return lines + ["The results folder does not say.", ""]
+    seconds = sum(entry["processor_seconds"] for entry in total.values())
+    lines += [
+        f"{seconds:,.0f} processor seconds, which is {seconds / 120:.0f} minutes of two cores that have nothing else to do. "
+        "A trial that two sweeps have in common is trained once, by the first of them, and costs the other nothing.",
+        "",
+        "| sweep | processor seconds |",
+        "| --- | ---: |",
+    ]
+    lines += [f"| {name} | {total[name]['processor_seconds']:,.0f} |" for name in claims["sweeps"] if name in total]
+    return lines + [""]
+
+
+def write(claims, out, besom, page, only=None):
+    """Writes the page, and into the folder findings beside it the pictures and values.csv.  Returns the outcomes by note."""
+    results = Results(out, besom, claims)
+    folder = os.path.join(os.path.dirname(page), "findings")
+    os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        if name.endswith(".png"):
+            os.remove(os.path.join(folder, name))
+    notes = [note for note in claims["notes"] if not only or note["id"] in only]
+    by_note = {}
+    sections = []
+    for note in notes:
+        outcomes = by_note[note["id"]] = examine(results, claims, note)
+        names, missing = pictures.draw(results, note, folder)
+        sections += section(results, claims, note, outcomes, names, missing)
+        print(f"{note['id']}: {summary(outcomes)}", flush=True)
+
+    every = [outcome for outcomes in by_note.values() for outcome in outcomes]
+    lines = [INTRO, "## Verdicts", "", f"Of {len(every)} statements {summary(every)}.", ""]
+    lines += ["| note | statement | found, 95% interval | verdict |", "| --- | --- | --- | --- |"]
+    for note in notes:
+        for outcome in by_note[note["id"]]:
+            scale = scale_of(claims, outcome.statement)
+            found = effect(outcome, scale) if outcome.sample else ""
+            anchor = f"{note['id']}. {note['title']}".lower().translate(str.maketrans(" ", "-", ".,()")).replace("(", "")
+            lines.append(f"| [{outcome.statement['id']}](#{anchor}) | {outcome.statement['says']} | {found} | {outcome.verdict} |")
+    lines += ["", "## Where", ""] + [f"- {key}: {value}" for key, value in machine(out)] + [""]
+    lines += cost_section(claims, out) + sections
+    with open(page, "w") as file:
+        file.write("\n".join(lines).rstrip() + "\n")
+    with open(os.path.join(folder, "values.csv"), "w") as file:
+        file.write("statement,seed,value\n")
+        for outcome in every:
+            for seed, value in (outcome.sample.values if outcome.sample else {}).items():
+                file.write(f"{outcome.statement['id']},{seed},{value:.17g}\n")
+    return by_note
