@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import statistics
 
 import matplotlib
@@ -37,11 +38,11 @@ plt.rcParams.update(
 
 
 def save(figure, path):
-    """Writes it with a palette of 64 colours, a third of the size, and without a date."""
+    """Writes it with a palette of 256 colours, half of the size, and without a date."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)
-    image = Image.open(buffer).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = Image.open(buffer).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(path, optimize=True)
 
 
@@ -84,7 +85,7 @@ def draw_points(axes, results, panel):
         mean, low, high, values = values_at(results, panel, entry["sweep"], point)
         axes.plot([place + 0.15] * len(values), values, ".", color=colour, alpha=0.4, ms=4)
         axes.errorbar([place - 0.1], [mean], [[mean - low], [high - mean]], fmt="o", color=colour, capsize=3, ms=4)
-    axes.set_xticks(range(len(panel["points"])), [entry["label"] for entry in panel["points"]])
+    axes.set_xticks(range(len(panel["points"])), [entry["label"] for entry in panel["points"]], rotation=panel.get("rotation", 0))
     axes.set_xlim(-0.5, len(panel["points"]) - 0.5)
     axes.grid(False, axis="x")
     if panel.get("log"):
@@ -128,13 +129,16 @@ def number(value):
 
 
 def histogram(layer, narrowest):
-    """Edges and heights of the outputs' histogram; one bar, wide enough to be seen, where all of it is narrower than that."""
+    """Edges and heights of the outputs' histogram, as many bins in one as make it wide enough to be seen."""
     counts = json.loads(layer["histogram"])
     low, high = layer["histogram_low"], layer["histogram_high"]
-    if high - low < narrowest:
+    width = (high - low) / len(counts)
+    together = max(1, math.ceil(narrowest / width)) if width > 0 else len(counts)
+    if together >= len(counts):
         middle = (low + high) / 2
         return [middle - narrowest / 2, middle + narrowest / 2], [1.0]
-    return [low + i * (high - low) / len(counts) for i in range(len(counts) + 1)], counts
+    heights = [sum(counts[i : i + together]) for i in range(0, len(counts), together)]
+    return [low + i * together * width for i in range(len(heights) + 1)], heights
 
 
 def draw_layers(results, panel):
@@ -154,7 +158,7 @@ def draw_layers(results, panel):
             axes.set_axis_off()
         line[0].set_title(row["label"], loc="left", fontsize=8, fontweight="bold", pad=8)
         for axes, layer in zip(line, layers):
-            edges, shares = histogram(layer, (high - low) / 40)
+            edges, shares = histogram(layer, (high - low) / 50)
             axes.set_axis_on()
             axes.grid(False)
             axes.stairs(shares, edges, fill=True, color=COLOURS[0])
@@ -195,6 +199,8 @@ def draw(results, note, folder):
                 missing.append(str(error))
                 axes.set_axis_off()
                 continue
+            if results.claims["measures"].get(panel.get("measure"), {}).get("scale") == "share":
+                axes.set_ylim(-0.04, 1.04)  # an interval of few seeds may leave what a share can be
             axes.set_ylabel(title_of(panel))
             axes.set_title(panel.get("title", ""), fontsize=8)
         figure.tight_layout()
