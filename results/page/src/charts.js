@@ -4,7 +4,7 @@ import * as echarts from 'echarts/core';
 import { CustomChart, LineChart, ParallelChart, ScatterChart } from 'echarts/charts';
 import { DataZoomComponent, GridComponent, ParallelComponent, ToolboxComponent, TooltipComponent } from 'echarts/components';
 import { CanvasRenderer } from 'echarts/renderers';
-import { h, svg } from './dom.js';
+import { h, own, svg } from './dom.js';
 import { dashArray } from './palette.js';
 import { tick } from './format.js';
 
@@ -15,7 +15,7 @@ const all = new Set();
 
 export class Chart {
   constructor(height, onkey) {
-    this.element = h('div', { class: 'chart', role: 'img', tabindex: 0, style: { height: `${height}px` } });
+    this.element = own(h('div', { class: 'chart', role: 'img', tabindex: 0, style: { height: `${height}px` } }));
     this.onkey = onkey;
     if (onkey) {
       this.element.addEventListener('keydown', event => {
@@ -27,16 +27,49 @@ export class Chart {
     all.add(this);
   }
 
-  /** Draws the option; `alt` says the same in words. */
-  draw(option, alt) {
+  /** Draws the option; `alt` says the same in words.  `frame` names what the axes show: as long as that is the same, what was
+   *  zoomed in to and what was chosen along an axis stay, and so does the hover box under the mouse. */
+  draw(option, alt, frame) {
     if (!this.chart) {
-      this.chart = echarts.init(this.element, null, { renderer: 'canvas' });
-      for (const [event, handler] of this.handlers || []) {
-        this.chart.on(event, handler);
-      }
+      this.open();
     }
+    const same = this.frame === frame, zooms = same ? this.zooms() : [], chosen = same ? this.chosen() : [];
+    this.frame = frame;
     this.element.setAttribute('aria-label', alt);
     this.chart.setOption({ animation: false, ...option }, { notMerge: true });
+    this.action({ type: 'dataZoom', batch: zooms });
+    chosen.forEach((intervals, i) => this.action({ type: 'axisAreaSelect', parallelAxisIndex: i, intervals }));
+    if (this.mouse) {
+      this.action({ type: 'showTip', ...this.mouse });
+    }
+  }
+
+  open() {
+    this.chart = echarts.init(this.element, null, { renderer: 'canvas' });
+    for (const [event, handler] of this.handlers || []) {
+      this.chart.on(event, handler);
+    }
+    this.chart.getZr().on('mousemove', event => { this.mouse = { x: event.offsetX, y: event.offsetY }; });
+    this.chart.getZr().on('globalout', () => { this.mouse = null; });
+  }
+
+  /** Parts of axes that are zoomed in to: by values, so that they stay when the axis grows.  On a log scale echarts takes shares only. */
+  zooms() {
+    const option = this.chart.getOption();
+    return (option.dataZoom || []).slice(0, 2).map((z, i) => [z, i]).filter(([z]) => z.start > 0 || z.end < 100).map(([z, i]) => {
+      const axis = z.xAxisIndex === undefined ? option.yAxis[0] : option.xAxis[0];
+      return { dataZoomIndex: i, ...(axis.type === 'log' ? { start: z.start, end: z.end } : { startValue: z.startValue, endValue: z.endValue }) };
+    });
+  }
+
+  /** What is chosen along each parallel axis: [[low, high], ...] */
+  chosen() {
+    return (this.chart.getOption().parallelAxis || []).map((_, i) => this.chart.getModel().getComponent('parallelAxis', i).activeIntervals);
+  }
+
+  /** The next drawing shows all again. */
+  forget() {
+    this.frame = undefined;
   }
 
   on(event, handler) {

@@ -148,9 +148,13 @@ export class Curves extends Section {
       xAxis: axis(colors, 'epoch', { type: this.logX.value ? 'log' : 'value', min: 'dataMin', max: 'dataMax', minInterval: 1, splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colors.line } } }),
       yAxis: axis(colors, '', { type: log ? 'log' : 'value', scale: true, ...range }),
       series, textStyle: { fontFamily: colors.font, color: base },
-    }, this.words(grouping));
+    }, this.words(grouping), [view.metric.name, log, this.logX.value].join());
     this.chart.armZoom();
-    this.cursor = undefined;
+    if (document.activeElement !== this.chart.element) {
+      this.cursor = undefined;
+    } else if (this.cursor !== undefined) {
+      this.move(0); // it is being read by the keyboard
+    }
     this.drawLegend(all, grouping, colors, trials);
     const dropped = view.model.n - view.shown.length;
     replace(this.note, name(view.metric.label), trials ? `, a line a trial, coloured by ` : ', mean of each ', name(grouping.key === 'all' ? 'all trials' : grouping.label),
@@ -215,11 +219,9 @@ export class Curves extends Section {
     replace(this.legend, h('div', { class: 'legend-head' }, h('span', {}, name(grouping.label)), h('span', {}, 'last'), h('span', {}, 'n')),
       shown.map(g => h('button', {
         type: 'button', class: 'key', 'aria-pressed': String(!this.off.has(g.full)), title: g.full,
-        onclick: event => {
+        onclick: () => {
           this.off[this.off.has(g.full) ? 'delete' : 'add'](g.full);
           this.draw(this.view, this.colors);
-          this.legend.querySelectorAll('button')[shown.indexOf(g)].focus();
-          event.preventDefault();
         },
       }, swatch(grouping.groups.length > 24 && !trials ? { color: shadeOf(colors, all.indexOf(g), all.length), dash: 'solid' } : lineStyle(colors, g.index)),
       h('span', { class: 'key-name' }, name(g.name)), h('span', { class: 'figure' }, num(lastOf(g))), h('span', { class: 'figure n' }, g.n))),

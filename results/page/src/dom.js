@@ -8,7 +8,7 @@ function fill(element, props, children) {
       continue;
     }
     if (name.startsWith('on')) {
-      element.addEventListener(name.slice(2), value);
+      element[name] = value; // a property, so that patch() can hand it on
     } else if (name === 'style') { // a style attribute would be refused by the page's policy
       for (const [property, setting] of Object.entries(value)) {
         element.style.setProperty(property, setting);
@@ -17,16 +17,13 @@ function fill(element, props, children) {
       element.setAttribute(name, value === true ? '' : String(value));
     }
   }
-  add(element, children);
+  element.append(...nodesOf(children));
   return element;
 }
 
-function add(element, children) {
-  for (const child of children.flat(Infinity)) {
-    if (child !== undefined && child !== null && child !== false) {
-      element.append(child instanceof Node ? child : String(child));
-    }
-  }
+function nodesOf(children) {
+  return children.flat(Infinity).filter(c => c !== undefined && c !== null && c !== false)
+    .map(c => (c instanceof Node ? c : document.createTextNode(String(c))));
 }
 
 /** h('p', {class: 'note'}, 'text', element, [more]) */
@@ -38,9 +35,88 @@ export function svg(tag, props, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
+const keyOf = node => (node.dataset ? node.dataset.key : undefined);
+const owned = new WeakSet();
+
+/** For an element that a program holds on to and changes by itself: it is shown as it is, and never becomes another. */
+export function own(element) {
+  owned.add(element);
+  return element;
+}
+
+const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.type === b.type && keyOf(a) === keyOf(b) && !owned.has(a) && !owned.has(b);
+
+/** Makes `old` what `node`, which is alike, is: attributes, handlers, children.  Whether a <details> is open is the reader's affair. */
+function become(old, node) {
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (old.data !== node.data) {
+      old.data = node.data;
+    }
+    return;
+  }
+  for (const { name: attribute, value } of node.attributes) {
+    if (attribute === 'style') { // see fill()
+      old.style.cssText = node.style.cssText;
+    } else if (old.getAttribute(attribute) !== value) {
+      old.setAttribute(attribute, value);
+    }
+  }
+  for (const { name: attribute } of [...old.attributes]) {
+    if (!node.hasAttribute(attribute) && attribute !== 'open') {
+      old.removeAttribute(attribute);
+    }
+  }
+  for (const handler of ['onclick', 'onchange', 'oninput', 'onkeydown']) {
+    old[handler] = node[handler];
+  }
+  if (node.nodeName === 'INPUT') {
+    old.checked = node.checked;
+  }
+  patch(old, [...node.childNodes]);
+}
+
+function patch(parent, nodes) {
+  const wanted = new Set(nodes), keys = new Set(nodes.map(keyOf)), keyed = new Map();
+  for (const child of [...parent.children]) {
+    if (keyOf(child) !== undefined && !keys.has(keyOf(child))) {
+      child.remove();
+    } else if (keyOf(child) !== undefined) {
+      keyed.set(keyOf(child), child);
+    }
+  }
+  let at = parent.firstChild;
+  for (const node of nodes) {
+    const key = keyOf(node), old = node.parentNode === parent ? node : key === undefined ? at : keyed.get(key);
+    if (!old || (old !== node && (wanted.has(old) || !alike(old, node)))) {
+      parent.insertBefore(node, at);
+      continue;
+    }
+    keyed.delete(key);
+    if (old === at) {
+      at = at.nextSibling;
+    } else {
+      parent.insertBefore(old, at);
+    }
+    if (old !== node) {
+      become(old, node);
+    }
+  }
+  while (at) {
+    const rest = at;
+    at = at.nextSibling;
+    rest.remove();
+  }
+}
+
+/** Makes these the children of `element`.  What stands there and is alike stays, and takes over what differs: so focus,
+ *  marked text, opened details and scroll positions outlive a redraw.  Where the order of a list may change, `data-key` says
+ *  which child is which.  The handlers of what is passed must not refer to it: the event knows the element that is shown. */
 export function replace(element, ...children) {
-  element.textContent = '';
-  add(element, children);
+  const focus = document.activeElement;
+  patch(element, nodesOf(children));
+  if (focus && focus !== document.activeElement && focus.isConnected) { // it was moved
+    focus.focus({ preventScroll: true });
+  }
   return element;
 }
 
@@ -59,7 +135,7 @@ export class Select {
   constructor(label, onchange) {
     const id = unique('select');
     this.input = h('select', { id, onchange: () => onchange(this.value) });
-    this.element = h('div', { class: 'control' }, h('label', { for: id }, label), this.input);
+    this.element = own(h('div', { class: 'control' }, h('label', { for: id }, label), this.input));
   }
 
   set(options, initial) {
@@ -91,8 +167,8 @@ export class Choice {
       },
     }, o.label));
     this.options = options;
-    this.element = h('div', { class: 'control' }, h('span', { class: 'label' }, label),
-      h('div', { class: 'choice', role: 'group', 'aria-label': label }, this.buttons));
+    this.element = own(h('div', { class: 'control' }, h('span', { class: 'label' }, label),
+      h('div', { class: 'choice', role: 'group', 'aria-label': label }, this.buttons)));
   }
 
   pick(value) {
@@ -106,7 +182,7 @@ export class Check {
   constructor(label, initial, onchange) {
     this.input = h('input', { type: 'checkbox', onchange: () => onchange(this.value) });
     this.input.checked = initial;
-    this.element = h('label', { class: 'check' }, this.input, label);
+    this.element = own(h('label', { class: 'check' }, this.input, label));
   }
 
   get value() {

@@ -34,7 +34,7 @@ export class Failures extends Section {
         h('thead', {}, h('tr', {}, ['Trial', 'Point', 'Attempt', 'Reason', 'What was said'].map(t => h('th', { scope: 'col' }, t)))),
         h('tbody', {}, shown.map(f => {
           const row = m.rowOf.get(f.trial);
-          return h('tr', {}, h('td', {}, row === undefined ? `#${f.trial}` : this.trialButton(row)),
+          return h('tr', { 'data-key': `${f.trial}.${f.attempt}` }, h('td', {}, row === undefined ? `#${f.trial}` : this.trialButton(row)),
             h('td', {}, row === undefined ? '' : name(m.labels[row])), h('td', {}, f.attempt),
             h('td', {}, name(label(f.reason)), this.end(f) && h('div', { class: 'more' }, this.end(f))),
             h('td', { class: 'said' }, name(label(f.message || '', 400)),

@@ -30,7 +30,7 @@ export class Filter {
       }
     }
     const box = (axis, group) => {
-      const input = h('input', { type: 'checkbox', onchange: () => this.toggle(axis.path, group, !input.checked) });
+      const input = h('input', { type: 'checkbox', onchange: event => this.toggle(axis.path, group, !event.target.checked) });
       input.checked = !(this.hidden.get(axis.path) || new Set()).has(group);
       return h('label', { class: 'check' }, input, name(group));
     };

@@ -67,7 +67,7 @@ export class Leaderboard extends Section {
     const scale = points && extent(all.flatMap(r => (Number.isFinite(r.half) ? [r.mean - r.half, r.mean + r.half] : [r.mean])));
 
     replace(this.table, h('table', { class: 'data' }, h('thead', {}, h('tr', {}, columns.map(c => this.head(c, sort)))),
-      h('tbody', {}, shown.map(r => h('tr', {}, columns.map(c => h('td', { class: c.left ? '' : c.strong ? 'figure strong' : 'figure' },
+      h('tbody', {}, shown.map(r => h('tr', { 'data-key': view.model.trials.trial[points ? r.first : r] }, columns.map(c => h('td', { class: c.left ? '' : c.strong ? 'figure strong' : 'figure' },
         c.plot ? interval(r, scale, colors) : c.cell(r))))))));
     replace(this.rest, rows.length === 0 ? h('p', { class: 'empty' }, 'No row has all these words.')
       : shown.length < rows.length && h('button', { type: 'button', class: 'wide', onclick: () => { this.limit += this.limit < 200 ? 200 : rows.length; this.draw(view, colors); } }, `Show more (${shown.length} of ${rows.length})`));
@@ -86,7 +86,6 @@ export class Leaderboard extends Section {
         type: 'button', onclick: () => {
           this.sort = { key: column.key, down: on ? !sort.down : column.best ? this.view.maximize : false };
           this.draw(this.view, this.colors);
-          [...this.table.querySelectorAll('th button')].find(b => b.dataset.key === column.key).focus();
         }, 'data-key': column.key,
       }, name(column.label), h('span', { class: 'arrow', 'aria-hidden': 'true' }, on ? (sort.down ? ' ↓' : ' ↑') : '')));
   }

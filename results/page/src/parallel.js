@@ -12,7 +12,7 @@ export class Parallel extends Section {
     const again = () => this.draw(this.view, this.colors);
     this.second = new Select('Second metric', again);
     this.chosen = h('p', { class: 'more', role: 'status' });
-    this.reset = h('button', { type: 'button', hidden: true, onclick: again }, 'Show all lines');
+    this.reset = h('button', { type: 'button', hidden: true, onclick: () => { this.chart.forget(); again(); } }, 'Show all lines');
     replace(this.controls, this.second.element, this.reset);
     this.chart = new Chart(380);
     this.chart.on('axisareaselected', () => this.brushed()).on('click', p => p.data && app.openTrial(p.data.trial));
@@ -41,6 +41,8 @@ export class Parallel extends Section {
       trial: i, value: [...view.model.varying.map(a => (a.numeric && a.binned ? a.numbers[a.of[i]] : a.of[i])), view.values[i], ...(other ? [second[i]] : [])],
       lineStyle: { color: shade(colors, 0.22 + 0.78 * good(view.values[i])).background },
     }));
+    this.reset.hidden = true; // unless something is chosen still, see brushed()
+    replace(this.chosen, '');
     this.chart.draw({
       tooltip: tooltip(colors, p => p.data && this.tip(p.data.trial), { trigger: 'item' }),
       parallel: { left: 60, right: 70, top: 44, bottom: 22, axisExpandable: false, parallelAxisDefault: {
@@ -50,9 +52,7 @@ export class Parallel extends Section {
       parallelAxis: [...dims, ...values],
       series: [{ type: 'parallel', data: this.data, lineStyle: { width: thin ? 0.8 : 1.6, opacity: thin ? 0.35 : 0.7 }, smooth: 0.12, inactiveOpacity: 0.04, activeOpacity: 0.9, progressive: 0,
         emphasis: { lineStyle: { width: 3, opacity: 1 } } }],
-    }, `Parallel coordinates of ${many(rows.length, 'trial')} over ${view.model.varying.map(a => a.label).join(', ')} and ${view.metric.label}.`);
-    this.reset.hidden = true;
-    replace(this.chosen, '');
+    }, `Parallel coordinates of ${many(rows.length, 'trial')} over ${view.model.varying.map(a => a.label).join(', ')} and ${view.metric.label}.`, [...dims, ...values].map(d => d.name).join());
     replace(this.note, 'A line a trial, stronger the better its ', name(view.metric.label), '. Drag along an axis to choose a part of it: lines outside fade. The box “Trials shown” above chooses by keyboard.');
   }
 

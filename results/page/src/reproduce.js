@@ -3,8 +3,9 @@ import { date, label, many } from './format.js';
 import { Section } from './section.js';
 
 function copyButton(text) {
-  const button = h('button', {
-    type: 'button', class: 'copy', onclick: async () => {
+  return h('button', {
+    type: 'button', class: 'copy', onclick: async event => {
+      const button = event.currentTarget;
       try {
         await navigator.clipboard.writeText(text);
         button.textContent = 'Copied';
@@ -14,7 +15,6 @@ function copyButton(text) {
       setTimeout(() => { button.textContent = 'Copy'; }, 2000);
     },
   }, 'Copy');
-  return button;
 }
 
 export class Reproduce extends Section {

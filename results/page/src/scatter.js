@@ -56,7 +56,7 @@ export class Scatter extends Section {
         itemStyle: { color: lineStyle(colors, g).color, opacity: rows.length > 400 ? 0.6 : 0.85, borderColor: colors.paper, borderWidth: rows.length > 400 ? 0 : 1 },
         emphasis: { itemStyle: { borderColor: colors.ink, borderWidth: 1.5, opacity: 1 } },
         data: rows.filter(i => grouping.of[i] === g).map(i => ({ value: [x.of[i], y.of[i]], trial: i })) })),
-    }, `Scatter plot of ${y.label} over ${x.label}, ${many(rows.length, 'trial')}.`);
+    }, `Scatter plot of ${y.label} over ${x.label}, ${many(rows.length, 'trial')}.`, [x.key, y.key, logX, logY].join());
     this.chart.armZoom();
     replace(this.legend, grouping.key === 'all' ? '' : used.map(g => h('li', {}, spot(lineStyle(colors, g)), name(grouping.groups[g]), h('span', { class: 'n' }, ` n = ${rows.filter(i => grouping.of[i] === g).length}`))));
     const left = view.shown.length - rows.length;

@@ -13,9 +13,22 @@ export class TrialDialog {
   }
 
   open(row, view, colors) {
+    this.fill(row, view, colors);
+    this.element.showModal();
+  }
+
+  redraw(view, colors) {
+    const row = view.model.rowOf.get(this.trial);
+    if (this.element.open && row !== undefined) {
+      this.fill(row, view, colors);
+    }
+  }
+
+  fill(row, view, colors) {
     const m = view.model, t = m.trials, failures = m.doc.failures.filter(f => f.trial === t.trial[row]);
     const fact = (term, value) => h('tr', {}, h('th', { scope: 'row' }, term), h('td', {}, value));
     const commands = `besom show ${t.trial[row]}\nbesom log ${t.trial[row]}`;
+    this.trial = t.trial[row];
     replace(this.title, `Trial #${t.trial[row]}`);
     replace(this.body, h('table', { class: 'plain' }, h('tbody', {},
       m.axes.map(a => fact(name(a.label), name(a.levels[a.of[row]] || ''))),
@@ -33,6 +46,5 @@ export class TrialDialog {
     })),
     failures.length > 0 && [h('h3', {}, 'Attempts that did not complete'), h('ul', {}, failures.map(f => h('li', {}, `attempt ${f.attempt}: `, name(f.reason), f.message ? [', ', name(f.message)] : '')))],
     h('pre', { tabindex: 0 }, commands));
-    this.element.showModal();
   }
 }
