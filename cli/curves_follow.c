@@ -26,7 +26,6 @@
 
 enum {
     POLL_MS = 200,
-    OPEN_TRIES = 25,
     HEIGHT_MIN = 4,
     SHARE = 9 /* of the time at rest, to 1 of looking */
 };
@@ -347,24 +346,6 @@ static int follow(struct follow *f, struct err *err) {
     return ERR_OK;
 }
 
-/* A run that has only begun may not have made its file or its plan yet: some seconds are given to it. */
-static int open_store(struct follow *f, struct err *err) {
-    for (int i = 0;; i++) {
-        int rc = ERR_OK;
-        if (f->store == NULL) {
-            rc = store_open(&f->store, f->request->out_dir, STORE_READ, err);
-        }
-        if (rc == ERR_OK) {
-            rc = find_sweep(f->store, f->request->sweep, &f->sweep, err);
-        }
-        if (rc != ERR_NOT_FOUND || i == OPEN_TRIES || stop_signal != 0 ||
-            !cmd_is_running(f->request->out_dir)) {
-            return rc;
-        }
-        pause_ms(POLL_MS);
-    }
-}
-
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_stop,
                                .sa_flags =
@@ -383,7 +364,7 @@ int curves_follow(const struct curves_request *request) {
                        .animated = request->format == TABLE_TEXT && term_animates(stdout)};
     struct err err;
     catch_signals();
-    int rc = open_store(&f, &err);
+    int rc = find_open(&f.store, request->out_dir, request->sweep, &f.sweep, &stop_signal, &err);
     rc = rc == ERR_OK ? follow(&f, &err) : rc;
     int status = rc == ERR_OK ? EXIT_DONE : cmd_fail(&err);
     if (stop_signal != 0) {

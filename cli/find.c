@@ -6,13 +6,16 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/cmd.h"
 #include "results/query.h"
+#include "results/store.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { NAMES_SHOWN_MAX = 64 };
+enum { NAMES_SHOWN_MAX = 64, OPEN_MS = 200, OPEN_TRIES = 25 };
 
 /* The "name" of a sweep file; the word itself when it is none. */
 static char *name_in_file(const char *word) {
@@ -85,6 +88,20 @@ int find_sweep(struct store *store, const char *word, char **name, struct err *e
     }
     free(wanted);
     return rc;
+}
+
+int find_open(struct store **store, const char *out_dir, const char *word, char **name,
+              const volatile sig_atomic_t *stop, struct err *err) {
+    for (int i = 0;; i++) {
+        int rc = *store == NULL ? store_open(store, out_dir, STORE_READ, err) : ERR_OK;
+        rc = rc == ERR_OK ? find_sweep(*store, word, name, err) : rc;
+        if (rc != ERR_NOT_FOUND || i == OPEN_TRIES || (stop != NULL && *stop != 0) ||
+            !cmd_is_running(out_dir)) {
+            return rc;
+        }
+        const struct timespec pause = {.tv_nsec = OPEN_MS * 1000000L};
+        (void)nanosleep(&pause, NULL); // cut short by a signal, which is then looked at
+    }
 }
 
 static int find_by_key(struct store *store, const char *word, int64_t *trial, struct err *err) {
