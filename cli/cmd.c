@@ -63,6 +63,15 @@ bool cmd_is_running(const char *out_dir) {
     return held;
 }
 
+int cmd_say_no_page(void) {
+    fprintf(stderr, "besom: this program was built without the report's page, which takes "
+                    "Node.js 18 or later, npm and "
+                    "its registry.\nInstall them (Debian: apt-get install nodejs npm), then "
+                    "configure and build again.  "
+                    "besom report --json prints the report's data without it.\n");
+    return EXIT_MISUSE;
+}
+
 int cmd_open_store(const char *out_dir, struct store **store) {
     struct err err;
     int rc = store_open(store, out_dir, STORE_READ, &err);

@@ -44,6 +44,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_rebuild(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
@@ -69,6 +70,9 @@ bool cmd_is_running(const char *out_dir);
  * one has left in the table: such trials are paused, as the next run will find. */
 #define CMD_ACTUAL_STATUS(running)                                                                 \
     "CASE WHEN status = 'running' AND NOT " running " THEN 'paused' ELSE status END"
+
+/* Says that the page of report and serve was not built, and how it is; returns an exit status. */
+int cmd_say_no_page(void);
 
 /* Opens the store of `out_dir` for reading.  Prints the error and returns an exit status, or 0. */
 int cmd_open_store(const char *out_dir, struct store **store);

@@ -115,12 +115,7 @@ int cmd_report(int argc, char **argv) {
     const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
     options_parse(&argp, OPTION_OUT_LONG | OPTION_JSON, argc, argv, &options, &args);
     if (options.format != TABLE_JSON && report_page() == NULL) {
-        fprintf(stderr, "besom: this program was built without the report's page, which takes "
-                        "Node.js 18 or later, npm and "
-                        "its registry.\nInstall them (Debian: apt-get install nodejs npm), then "
-                        "configure and build again.  "
-                        "--json prints the report's data without it.\n");
-        return EXIT_MISUSE;
+        return cmd_say_no_page();
     }
 
     struct store *store;

@@ -24,6 +24,7 @@ const struct cmd cmds[] = {
     {"compare", cmd_compare, "the leaderboard, and what each axis does"},
     {"curves", cmd_curves, "learning curves in the terminal"},
     {"report", cmd_report, "one page with curves, tables and layers, for a browser"},
+    {"serve", cmd_serve, "the same page live, at 127.0.0.1, while a run goes on"},
     {"export", cmd_export, "a sweep as CSV, JSON lines or a study of Optuna's"},
     {"show", cmd_show, "all of one trial"},
     {"log", cmd_log, "what a trial has printed"},

@@ -30,6 +30,21 @@ const struct report_page *report_page(void) {
     return &page;
 }
 
+void report_page_put_live(struct buf *page, struct buf *policy) {
+    static const char tag[] = "<meta http-equiv=\"Content-Security-Policy\" content=\"",
+                      end[] = "\">";
+    static const char live[] = "{\"live\": true}";
+    const struct report_page *p = report_page();
+    const char *from = memmem(p->head, p->head_len, tag, strlen(tag));
+    const char *text = from + strlen(tag), *to = strstr(text, end); // see results/page/index.html
+    buf_put(policy, text, (size_t)(to - text));
+    to += strlen(end);
+    buf_put(page, p->head, (size_t)(from - p->head));
+    buf_put(page, to, (size_t)(p->head + p->head_len - to));
+    buf_put(page, live, strlen(live));
+    buf_put(page, p->tail, p->tail_len);
+}
+
 void report_page_put_data(struct buf *out, const char *json, size_t len) {
     // In JSON a '<' stands in strings only, where \u003c is the same.
     for (const char *end = json + len; json < end;) {

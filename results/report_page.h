@@ -18,6 +18,10 @@ struct report_page {
 /* NULL where the program was built without the page, which takes Node.js and npm. */
 const struct report_page *report_page(void);
 
+/* Appends the page for one who serves it: without data, which it asks for by itself (results/page/src/live.js), and
+ * without its content security policy, which is appended to `policy` for a header.  There is a page. */
+void report_page_put_live(struct buf *page, struct buf *policy);
+
 /* Appends a data document as it may stand in the page: no text in it can end the element that holds it. */
 void report_page_put_data(struct buf *out, const char *json, size_t len);
 

@@ -1,10 +1,11 @@
 // The page: a header, what is chosen for all figures, and a section a figure.
 //
-// Data come as one document (results/report.h), from the page itself or later by `besom.update(document)`, or as the
-// detail of an event "besom:data": then all is drawn anew and what the reader has chosen stays.
+// Data come as one document (results/report.h), from the page itself, from the stream of besom serve, by
+// `besom.update(document)`, or as the detail of an event "besom:data": then all is drawn anew and what the reader has chosen stays.
 import { resizeNow } from './charts.js';
 import { Choice, h, replace, Select } from './dom.js';
 import { label } from './format.js';
+import { Live } from './live.js';
 import { Model, View } from './model.js';
 import { theme } from './palette.js';
 import { TrialDialog } from './trial.js';
@@ -21,8 +22,10 @@ import { Failures } from './failures.js';
 import { Reproduce } from './reproduce.js';
 
 class App {
-  constructor(root) {
+  /** live: the data are to be had from besom serve */
+  constructor(root, live) {
     this.root = root;
+    this.stream = live ? new Live(this) : null;
     this.state = { metric: null, at: 'best', hidden: new Map(), print: false };
     this.dialog = new TrialDialog(this);
     this.sections = [Overview, Curves, Leaderboard, Effects, HeatMap, Parallel, Scatter, Layers, Failures, Reproduce].map(S => new S(this));
@@ -42,11 +45,14 @@ class App {
     this.lead = h('p', { class: 'lead' });
     this.links = this.sections.map(s => h('a', { href: `#${s.id}` }, s.short));
     this.nav = h('nav', { 'aria-label': 'Sections' }, h('ul', {}, this.links.map(a => h('li', {}, a))));
-    const bar = h('div', { class: 'bar', role: 'group', 'aria-label': 'For all figures' }, this.metric.element, this.at.element, this.filter.element);
+    this.bar = h('div', { class: 'bar', role: 'group', 'aria-label': 'For all figures' }, this.metric.element, this.at.element, this.filter.element);
+    for (const part of [this.bar, ...this.sections.map(s => s.element), ...this.links.map(a => a.parentElement)]) {
+      part.hidden = true; // until there are data
+    }
     this.live = h('p', { class: 'visually-hidden', role: 'status' });
     replace(this.root,
-      h('header', { class: 'top' }, h('div', { class: 'brand' }, h('span', { class: 'word' }, 'besom'), ' report'), this.scheme.element, this.title, this.lead),
-      this.nav, h('main', {}, this.sections[0].element, bar, this.sections.slice(1).map(s => s.element)),
+      h('header', { class: 'top' }, h('div', { class: 'brand' }, h('span', { class: 'word' }, 'besom'), this.stream ? ' live' : ' report', this.stream && this.stream.element), this.scheme.element, this.title, this.lead),
+      this.nav, h('main', {}, this.sections[0].element, this.bar, this.sections.slice(1).map(s => s.element)),
       h('footer', {}, this.foot = h('p', {})), this.dialog.element, this.live);
   }
 
@@ -77,7 +83,8 @@ class App {
   update(doc) {
     this.model = new Model(doc);
     const m = this.model, name = label(doc.sweep.name);
-    document.title = `${name}, besom report`;
+    document.title = `${name}, besom ${this.stream ? 'live' : 'report'}`;
+    this.bar.hidden = false;
     replace(this.title, name);
     replace(this.lead, doc.sweep.description ? label(doc.sweep.description, 300) : '');
     this.lead.hidden = !doc.sweep.description;
@@ -86,7 +93,7 @@ class App {
     this.filter.set(m);
     this.state.hidden = this.filter.hidden;
     replace(this.foot, 'Charts by Apache ECharts, © The Apache Software Foundation, under the Apache License 2.0. ',
-      'Everything on this page is in this one file.');
+      this.stream ? 'Everything on this page comes from this machine.' : 'Everything on this page is in this one file.');
     this.sections.forEach((s, i) => {
       const there = s.applies(m);
       s.element.hidden = !there;
@@ -110,6 +117,9 @@ class App {
     for (const s of this.sections) {
       s.stale = true;
       this.draw(s);
+    }
+    if (this.model) {
+      this.dialog.redraw(this.view, this.colors);
     }
   }
 
@@ -151,9 +161,9 @@ class App {
   }
 }
 
-const app = new App(document.getElementById('app'));
+const data = JSON.parse(document.getElementById('besom-data').textContent.trim() || 'null');
+const app = new App(document.getElementById('app'), data && data.live);
 window.besom = { update: doc => app.update(doc), print: on => app.print(on) };
-const data = document.getElementById('besom-data').textContent.trim();
-if (data) {
-  app.update(JSON.parse(data));
+if (data && !data.live) {
+  app.update(data);
 }
