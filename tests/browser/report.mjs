@@ -3,68 +3,25 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { browser, changes, clean, close, look, newPage, rowsOf, see, text } from './page.mjs';
 
-const { chromium } = createRequire(join(process.env.BESOM_NPM, 'package.json'))('playwright-core');
 const folder = process.argv[2];
 const data = name => JSON.parse(readFileSync(join(folder, `${name}.data`), 'utf8'));
 const compared = name => JSON.parse(readFileSync(join(folder, `${name}.compare`), 'utf8'));
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
 
 const mine = new AsyncLocalStorage(); // the pages of the test that is running
 
-/** A page of which every word on the console, every error and every request is a failure. */
 async function open(name, options = {}) {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: 'light', ...options });
-  page.complaints = [];
+  const address = `file://${join(folder, `${name}.html`)}`, page = await newPage(options, url => url === address);
   (mine.getStore() || []).push(page);
-  page.on('console', m => page.complaints.push(`console ${m.type()}: ${m.text()}`));
-  page.on('pageerror', e => page.complaints.push(`error: ${e.stack}`));
-  page.on('dialog', d => { page.complaints.push(`dialog: ${d.message()}`); d.dismiss(); });
-  const address = `file://${join(folder, `${name}.html`)}`;
-  page.on('request', r => r.url().split('#')[0] !== address && page.complaints.push(`request: ${r.url().slice(0, 200)}`));
-  page.setDefaultTimeout(60000); // machines are shared
   await page.goto(address);
   return page;
 }
 
-async function close(page) {
-  assert.deepEqual(page.complaints, []);
-  await page.close();
-}
-
-const see = (page, id) => page.evaluate(i => new Promise(done => {
-  document.getElementById(i).scrollIntoView({ behavior: 'instant' });
-  requestAnimationFrame(() => setTimeout(done, 60));
-}), id);
-const text = (page, selector) => page.$eval(selector, e => e.innerText);
-const rowsOf = (page, selector) => page.$$eval(`${selector} tbody tr`, rows => rows.map(r => [...r.children].map(c => c.innerText.trim())));
-/** What a section looks like: its text, its canvases, and what its drawings say and are. */
-const look = (page, id) => page.$eval(`#${id}`, e => e.innerText + [...e.querySelectorAll('canvas')].map(c => {
-  const copy = new OffscreenCanvas(c.width, c.height).getContext('2d', { willReadFrequently: true });
-  copy.drawImage(c, 0, 0);
-  const pixels = new Int32Array(copy.getImageData(0, 0, c.width, c.height).data.buffer);
-  let hash = 0;
-  for (let i = 0; i < pixels.length; i++) { hash = Math.imul(hash ^ pixels[i], 0x01000193); }
-  return hash;
-}).join(' ') + [...e.querySelectorAll('svg')].map(s => (s.getAttribute('aria-label') || '') + [...s.querySelectorAll('path')].map(p => p.getAttribute('d')).join('')).join(''));
 /** How far a mean may be off stands with two digits. */
 const isSpread = (shown, v, where) => assert.ok(v === null ? shown === '–' : shown !== '–' && Math.abs(Number(shown.replace('−', '-')) - v) <= 0.051 * Math.abs(v), `${where}: ${shown} for ${v}`);
 const four = v => (Number.isInteger(v) ? String(v) : v.toPrecision(4));
-
-async function changes(page, id, what, act) {
-  const before = await look(page, id);
-  await act();
-  await page.waitForTimeout(40);
-  assert.notEqual(await look(page, id), before, `${what} changed nothing in ${id}`);
-}
-
-/** No figure that could not be computed stands in the text. */
-async function clean(page, where) {
-  const words = await text(page, '#app');
-  assert.doesNotMatch(words, /undefined|NaN|\[object|Infinity/, where);
-}
 
 /** Automatic, light and dark, on a system that is the one or the other. */
 async function schemes(colorScheme) {

@@ -1,17 +1,7 @@
 #!/bin/sh
 # Makes the sweeps whose pages report.mjs looks at: one of real networks with looks at their layers, one of 100
 # trials, 50 epochs and 8 metrics, and one whose every name wants to be more than text.
-. "$(dirname "$0")/../e2e/lib.sh"
-skip() {
-  echo "SKIPPED: the page of besom report was not tested in a browser: $*" >&2
-  exit 77
-}
-tests=$(cd "$here" && pwd)
-CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
-export CHROMIUM
-[ -n "$CHROMIUM" ] || skip 'there is no chromium (Debian: apt-get install chromium)'
-command -v node >/dev/null || skip 'there is no node'
-[ -d "${BESOM_NPM:?}/node_modules/playwright-core" ] || skip "there is no playwright-core in $BESOM_NPM"
+. "$(dirname "$0")/lib.sh"
 
 cat >real.json <<'EOF'
 {

@@ -17,10 +17,11 @@ export class Live {
     this.updated = h('span', {});
     this.element = h('span', { class: 'live' }, this.dot, this.state, this.updated);
     document.addEventListener('visibilitychange', () => (document.hidden ? this.close() : this.open()));
+    const release = () => { this.held = false; this.draw(); };
     addEventListener('pointerdown', () => { this.held = true; }, true);
-    for (const end of ['pointerup', 'pointercancel', 'blur']) {
-      addEventListener(end, () => { this.held = false; this.draw(); }, true);
-    }
+    addEventListener('pointerup', release, true);
+    addEventListener('pointercancel', release, true);
+    addEventListener('blur', release); // of the window: elsewhere it may be let go
     setInterval(() => this.check(), 1000);
     this.say();
     this.open();
@@ -73,6 +74,7 @@ export class Live {
     const [dot, words] = this.lost ? ['failed', 'Connection lost, trying again'] : this.trouble ? ['paused', label(this.trouble, 400)]
       : !this.at ? ['pending', 'Connecting'] : this.active ? ['running', 'Live, a run is going on'] : ['complete', 'Live, no run is going on'];
     this.dot.className = `dot ${dot}`;
+    this.element.classList.toggle('bad', dot === 'failed' || dot === 'paused'); // seen wherever the page is scrolled to
     replace(this.state, words);
     replace(this.updated, this.at ? `, updated ${this.at}` : '');
   }
