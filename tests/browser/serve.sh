@@ -23,7 +23,7 @@ for e in 1 2 3 4 5 6; do
 done
 EOF
 "$besom" run live.json -j 12 -q --out out --retries 0 >/dev/null 2>run.err &
-wait_for 60 [ -e out/lock ]
+wait_for 60 sh -c '[ "$(sqlite3 -batch out/results.db "SELECT count(*) FROM sweep" 2>/dev/null)" = 1 ]'
 "$besom" serve live --out out --port 0 >url 2>served.err &
 server=$!
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; cleanup' EXIT

@@ -91,14 +91,19 @@ kill -INT "$server"
 wait "$server"
 equal $? 0 'the exit status after Ctrl-C'
 
-# A run beside it: followed from its first moment to its end by several, and the same as one that was alone.
+# A run beside it: followed to its end by several, and the same as one that was alone.  It stands while they come.
 "$besom" run small.json -j 1 -q --out watched >/dev/null 2>run.err &
 run=$!
-wait_for 60 [ -e watched/lock ]
-start watched small # which waits for the plan
+wait_for 60 has_rows watched 1
+kill -STOP "$run"
+start watched small
 for i in 1 2 3; do
   python3 "$here/serve.py" follow "$url" "events.$i" 2>follow.err &
 done
+for i in 1 2 3; do
+  wait_for 60 grep -q '^document' "events.$i"
+done
+kill -CONT "$run"
 wait "$run"
 equal "$?" 0 "the run: $(cat run.err)"
 for i in 1 2 3; do

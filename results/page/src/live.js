@@ -73,9 +73,10 @@ export class Live {
   say() {
     const [dot, words] = this.lost ? ['failed', 'Connection lost, trying again'] : this.trouble ? ['paused', label(this.trouble, 400)]
       : !this.at ? ['pending', 'Connecting'] : this.active ? ['running', 'Live, a run is going on'] : ['complete', 'Live, no run is going on'];
+    const bad = dot === 'failed' || dot === 'paused';
     this.dot.className = `dot ${dot}`;
-    this.element.classList.toggle('bad', dot === 'failed' || dot === 'paused'); // seen wherever the page is scrolled to
+    this.element.classList.toggle('bad', bad); // seen wherever the page is scrolled to
     replace(this.state, words);
-    replace(this.updated, this.at ? `, updated ${this.at}` : '');
+    replace(this.updated, !this.at ? '' : bad ? `; what is shown is of ${this.at}` : `, updated ${this.at}`);
   }
 }
