@@ -37,8 +37,8 @@ export class Chart {
     this.frame = frame;
     this.element.setAttribute('aria-label', alt);
     this.chart.setOption({ animation: false, ...option }, { notMerge: true });
-    this.action({ type: 'dataZoom', batch: zooms });
-    chosen.forEach((intervals, i) => this.action({ type: 'axisAreaSelect', parallelAxisIndex: i, intervals }));
+    zooms.forEach(zoom => this.action({ type: 'dataZoom', ...zoom }));
+    chosen.forEach((intervals, i) => intervals.length && this.action({ type: 'axisAreaSelect', parallelAxisIndex: i, intervals }));
     if (this.mouse) {
       this.action({ type: 'showTip', ...this.mouse });
     }
