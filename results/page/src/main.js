@@ -93,7 +93,7 @@ class App {
     this.filter.set(m);
     this.state.hidden = this.filter.hidden;
     replace(this.foot, 'Charts by Apache ECharts, © The Apache Software Foundation, under the Apache License 2.0. ',
-      this.stream ? 'Everything on this page comes from this machine.' : 'Everything on this page is in this one file.');
+      this.stream ? 'Everything on this page comes from besom serve.' : 'Everything on this page is in this one file.');
     this.sections.forEach((s, i) => {
       const there = s.applies(m);
       s.element.hidden = !there;
