@@ -24,6 +24,27 @@ static inline int int_max(int a, int b) {
     return a > b ? a : b;
 }
 
+/* ---- Winograd's method along the rows, see trainer/kernels/conv2d_lines.c ---- */
+
+enum {
+    LINES_OUT = 2, // outputs of a tile
+    LINES_TAPS = 5,
+    LINES_IN = LINES_OUT + LINES_TAPS - 1, // pixels that they see, products
+    LINES_COLUMNS = 32, // pairs of a tile and a sample that are worked on at once
+};
+
+/* Floats of the transformed filters, a multiple of a vector. */
+static inline size_t lines_filters_len(const struct conv2d_shape *s) {
+    const size_t len = (size_t)LINES_IN * (size_t)s->R * (size_t)s->C * (size_t)s->K;
+    return (len + CONV2D_LANES_MAX - 1) / CONV2D_LANES_MAX * CONV2D_LANES_MAX;
+}
+
+/* Floats of the products of so many rows and channels of a chunk, of each a line more. */
+static inline size_t lines_chunk_len(int rows, int channels) {
+    const size_t row = (size_t)channels * LINES_COLUMNS;
+    return (size_t)LINES_IN * ((size_t)rows * row + CONV2D_LANES_MAX);
+}
+
 /* ---- Winograd's method, see trainer/kernels/conv2d_winograd.c ---- */
 
 enum {

@@ -10,6 +10,8 @@
 X(direct, forward)
 X(direct, backward_data)
 X(direct, backward_weight)
+X(lines, forward)
+X(lines, backward_data)
 X(winograd, forward)
 X(winograd, backward_data)
 X(winograd, backward_weight)

@@ -26,6 +26,10 @@
 /* How a convolution is computed.  The choice changes the last bits, so it hangs on the shape alone and
  * not on the batch.
  *     CONV2D_DIRECT    as the formulas say; any shape
+ *     CONV2D_LINES     5 columns of weights, stride 1: Winograd's method along the rows, forward and in the gradient of
+ *                      the data; see trainer/kernels/conv2d_lines.c for the bounds.  Errors as large as direct ones.
+ *                      Forward, an output is made of the pixels that it sees, but an infinity makes NaN; in the
+ *                      gradient a NaN or an infinity may make NaN of the pixel beside those that see it
  *     CONV2D_WINOGRAD  3x3 filters, stride 1.  Fewer multiplications; see
  *                      trainer/kernels/conv2d_winograd.c for the bounds.  Forward: errors no larger than direct ones, and
  *                      an output is made of the pixels that it sees, but an infinity makes NaN.
@@ -36,6 +40,7 @@ enum conv2d_method {
     CONV2D_BY_SHAPE, // what conv2d_method() says
     CONV2D_DIRECT,
     CONV2D_WINOGRAD,
+    CONV2D_LINES,
 };
 
 /* Geometry of a convolution; letters as in every comment of this folder. */
@@ -84,8 +89,8 @@ struct kernels {
      *     y (K,P,Q,N) out   x (C,H,W,N) in; reads as 0 outside   w (K,C,R,S) in   b (K) in
      *     scratch (conv2d_scratch_len floats), nothing of value before or after
      * A cross-correlation: w is not flipped.  Any stride, padding and filter.  Cost of each of the
-     * three: 2*N*K*C*R*S*P*Q flop, by Winograd's method 4/9 of it, of a gradient a quarter, and the
-     * transforms.  A sample's y, and its dx, are the same to the bit in a batch of any size. */
+     * three: 2*N*K*C*R*S*P*Q flop, by Winograd's method 4/9 of it, of a gradient a quarter, by lines
+     * 6/10, and the transforms.  A sample's y, and its dx, are the same to the bit in a batch of any size. */
     void (*conv2d_forward)(float *y, const float *x, const float *w, const float *b, float *scratch,
                            const struct conv2d_shape *shape);
     /* dx (C,H,W,N), overwritten, from dy (K,P,Q,N) */
