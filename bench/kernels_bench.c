@@ -82,7 +82,7 @@ static void backward_weight(const struct kernels *set, void *context) {
 }
 
 static void conv2d_line(const struct conv2d_shape *s, int passes) {
-    static const char *const names[] = {"", "direct", "winograd"};
+    static const char *const names[] = {"", "direct", "winograd", "lines"};
     const double flop = 2.0 * s->N * s->K * s->C * s->R * s->S * s->P * s->Q;
     const size_t x_len = (size_t)s->C * s->H * s->W * s->N,
                  y_len = (size_t)s->K * s->P * s->Q * s->N;
@@ -148,8 +148,8 @@ static void conv2d_table(int passes) {
                                      .Q = out,
                                      .method = CONV2D_DIRECT};
             conv2d_line(&s, passes);
-            if (s.R == 3 && s.C > 1) {
-                s.method = CONV2D_WINOGRAD;
+            if (s.R == 5 || s.C > 1) {
+                s.method = s.R == 5 ? CONV2D_LINES : CONV2D_WINOGRAD;
                 conv2d_line(&s, passes);
             }
         }
