@@ -1,5 +1,6 @@
 """Writes the page: for each note what was run, the numbers with intervals, the picture and the verdict."""
 
+import glob
 import json
 import math
 import os
@@ -151,7 +152,13 @@ def measured_text(claims, statement):
     return f"{name}, {at.get(statement['at'], 'at epoch ' + str(statement['at']))}"
 
 
-def ran(results, sweep):
+def description_of(folder, sweep):
+    with open(os.path.join(folder, sweep + ".json")) as file:
+        text = "".join(line for line in file if not line.lstrip().startswith("//"))
+    return json.loads(text)["description"]
+
+
+def ran(results, folder, sweep):
     """What was run of a sweep, in a sentence."""
     try:
         points = results.points(sweep)
@@ -160,24 +167,42 @@ def ran(results, sweep):
     seeds = max(point.count for point in points)
     trials = sum(point.count for point in points)
     complete = sum(len(point.trials) for point in points)
-    (description,) = results.db.execute("SELECT description FROM sweep WHERE name = ?", (sweep,)).fetchone()
-    text = f"[{sweep}](../sweeps/notes/{sweep}.json): {description}. {len(points)} point{'s' * (len(points) > 1)}, {seeds} seeds"
+    text = f"[{sweep}](../sweeps/notes/{sweep}.json): {description_of(folder, sweep)}. {len(points)} point{'s' * (len(points) > 1)}, {seeds} seeds"
     if complete < trials:
         text += f"; {complete} of {trials} trials are complete, the others diverged or have not run"
     return text + "."
 
 
 def machine(out):
+    """What the sweeps ran on, as their first run has noted it, and what a trial says of the libraries that it computed with."""
+    rows = []
     path = os.path.join(out, "machine.json")
-    if not os.path.exists(path):
-        return []
-    with open(path) as file:
-        return list(json.load(file).items())
+    if os.path.exists(path):
+        with open(path) as file:
+            rows += json.load(file).items()
+    for path in sorted(glob.glob(os.path.join(out, "trials", "*", "origin.json")))[:1]:
+        with open(path) as file:
+            numerics = json.load(file).get("numerics", {})
+        rows.append(("computed with", ", ".join(f"{key} {value}" for key, value in numerics.items())))
+    return rows
 
 
-def section(results, claims, note, outcomes, names, missing):
-    lines = [f"## {note['id']}. {note['title']}", "", f"The note: {note['claim']}", "", f"**Of {len(outcomes)} statements {summary(outcomes)}.**" if len(outcomes) > 1 else f"**{outcomes[0].verdict.capitalize()}.**", "", "Run:", ""]
-    lines += [f"- {ran(results, sweep)}" for sweep in note["sweeps"]]
+def verdict_lines(claims, outcomes):
+    """The verdict in a sentence, and plainly what speaks against the note."""
+    if len(outcomes) == 1:
+        lines = [f"**{outcomes[0].verdict.capitalize()}.**"]
+    else:
+        lines = [f"**Of {len(outcomes)} statements {summary(outcomes)}.**"]
+    against = [o for o in outcomes if o.verdict == FAILS]
+    if against:
+        lines += ["", "Against the note:", ""]
+        lines += [f"- {o.statement['id']}, \"{o.statement['says']}\" Found: {effect(o, scale_of(claims, o.statement))}." for o in against]
+    return lines
+
+
+def section(results, claims, folder, note, outcomes, names, missing):
+    lines = [f"## {note['id']}. {note['title']}", "", f"The note: {note['claim']}", "", *verdict_lines(claims, outcomes), "", "Run:", ""]
+    lines += [f"- {ran(results, folder, sweep)}" for sweep in note["sweeps"]]
     lines += ["", "| | statement | claimed | found, 95% interval; the two sides | seeds | p, Holm | verdict |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for outcome in outcomes:
         statement = outcome.statement
@@ -258,8 +283,8 @@ def cost_section(claims, out):
     return lines + [""]
 
 
-def write(claims, out, besom, page, only=None):
-    """Writes the page, and into the folder findings beside it the pictures and values.csv.  Returns the outcomes by note."""
+def write(claims, sweeps, out, besom, page, only=None):
+    """Writes the page, of the sweeps in the folder `sweeps`, and into the folder findings beside it the pictures and values.csv."""
     results = Results(out, besom, claims)
     folder = os.path.join(os.path.dirname(page), "findings")
     os.makedirs(folder, exist_ok=True)
@@ -272,7 +297,7 @@ def write(claims, out, besom, page, only=None):
     for note in notes:
         outcomes = by_note[note["id"]] = examine(results, claims, note)
         names, missing = pictures.draw(results, note, folder)
-        sections += section(results, claims, note, outcomes, names, missing)
+        sections += section(results, claims, sweeps, note, outcomes, names, missing)
         print(f"{note['id']}: {summary(outcomes)}", flush=True)
 
     every = [outcome for outcomes in by_note.values() for outcome in outcomes]
@@ -293,4 +318,3 @@ def write(claims, out, besom, page, only=None):
         for outcome in every:
             for seed, value in (outcome.sample.values if outcome.sample else {}).items():
                 file.write(f"{outcome.statement['id']},{seed},{value:.17g}\n")
-    return by_note
