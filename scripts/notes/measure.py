@@ -35,13 +35,15 @@ class Sample:
 
 
 class Point:
-    """A point of a sweep's grid: its label, its config, its complete trials by replicate, and how many it has at all."""
+    """A point of a sweep's grid: its label, its config, its complete trials by replicate, the names of all trials' folders, and how
+    many trials it has and how many of them failed."""
 
     def __init__(self, label, config):
         self.label = label
         self.config = config
         self.trials = {}
         self.count = 0
+        self.failed = 0
         self.keys = {}
 
 
@@ -140,6 +142,7 @@ class Results:
             point = points[params]
             point.count += 1
             point.keys[trial] = key
+            point.failed += status == "failed"
             if status == "complete":
                 point.trials[replicate] = trial
         if not points:
@@ -170,7 +173,7 @@ class Results:
         if len(found) == 1:
             return found[0], []
         rows, _ = self.compared_points(sweep, "val_accuracy", "last")
-        whole = [point for point in found if point in rows and rows[point]["n"] == point.count]
+        whole = [point for point in found if point in rows and not point.failed]
         candidates = whole or [point for point in found if point in rows]
         if not candidates:
             raise Missing(f"no trial of {sweep} with {json.dumps(pattern)} is complete")

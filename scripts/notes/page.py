@@ -155,7 +155,7 @@ def measured_text(claims, statement):
 def description_of(folder, sweep):
     with open(os.path.join(folder, sweep + ".json")) as file:
         text = "".join(line for line in file if not line.lstrip().startswith("//"))
-    return json.loads(text)["description"]
+    return json.loads(text).get("description", "a sweep without a description")
 
 
 def ran(results, folder, sweep):
@@ -238,7 +238,8 @@ def section(results, claims, folder, note, outcomes, names, missing):
     lines.append("")
     for name in names:
         lines += [f"![{note['id']}, {note['title']}](findings/{name})", ""]
-    lines += [f"Not drawn: {text}." for text in missing]
+    for text in sorted(set(missing)):
+        lines += [f"Not drawn: {text}.", ""]
     lines += [f"What this cannot say: {note['limits']}", ""]
     return lines
 
@@ -246,23 +247,26 @@ def section(results, claims, folder, note, outcomes, names, missing):
 INTRO = """# Findings: the tuning notes, tested
 
 besom began with one engineer's notes on how to tune a network. Each note that claims something has a sweep here that tries it, on
-Fashion-MNIST, or on made data where the claim is about sparse data. This page is what came out, also where it contradicts
-the notes. `scripts/findings` runs what is not done of the sweeps and writes it; nothing on it is written by hand but the claims, which are
-in [claims.json](../sweeps/notes/claims.json) and stood there, with their bounds, before the sweeps ran.
+Fashion-MNIST, or on made data where the claim is about sparse data. This page is what came out, also where it contradicts the
+notes. `scripts/findings` runs what is not done of the sweeps and writes it. Written by hand are only the claims, in
+[claims.json](../sweeps/notes/claims.json). Their bounds were set before the sweeps ran; grids and sizes were set by a few trainings with another seed, whose
+results count for nothing here.
 
-**How a verdict is made.** A note is taken apart into statements. Each has a number that a seed yields, mostly a difference between two choices
-with the same seed, and a region in which it must lie. With Student's t over the seeds, a statement *holds* when the interval of the mean lies wholly in the
-region, *does not hold here* when it lies wholly outside, and is *undecided* otherwise. "About the same" is a region too: between two bounds. The
-intervals are corrected by Holm's method for the number of a note's statements; the ones in the tables are plain 95% intervals, so that one of them may exclude the bound and the
-verdict still be undecided. Where all seeds agree to the last digit, 2 / 2^n stands in for p, as in [compare.md](compare.md).
+**How a verdict is made.** A note is taken apart into statements. Each has a number that a seed yields, mostly a difference between two
+choices with the same seed, and a region in which its mean must lie. By Student's t over the seeds, a statement *holds* when the
+interval of the mean lies wholly in the region, *does not hold here* when it lies wholly outside, and is *undecided* otherwise. "About the
+same" is a region too: between two bounds. For the verdict the intervals are widened by Holm's correction for the number of a note's statements. Those in
+the tables are plain 95% intervals, so one of them may exclude the bound and the verdict still be undecided. Where all seeds
+agree to the last digit, 2 / 2^n stands in for p, as in [compare.md](compare.md).
 
-**What is fair.** Where choices want different rates, each has a grid of them, and the rate is the one with the best accuracy at the last epoch on validation images, mean of
-all seeds; what is then compared is of test images. A point with a diverged seed is not chosen while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond.
+**What is fair.** Where choices want different rates, each has a grid of them, and its rate is the one with the best accuracy at the
+last epoch on validation images, mean of all seeds; what is then compared is of test images. A point with a diverged seed is not chosen
+while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond.
 
-Differences of accuracies are in points, hundredths of all test images. A factor is a geometric mean with the interval of its logarithm. All of it is over seeds: other
-images, networks and lengths may say otherwise, and every section says what its result cannot.
-In the pictures a line is the mean over the seeds and the band its lowest and highest; a bar with caps is a mean with its 95% interval, beside it a dot a seed. The pictures of layers
-are of the first seed. The numbers behind each verdict are in [values.csv](findings/values.csv).
+**How to read it.** Differences of accuracies are in points, hundredths of all test images. A factor is a geometric mean, with the interval of its
+logarithm. In the pictures a line is the mean over the seeds and the band goes from the lowest to the highest; a bar with caps is a mean with its 95%
+interval, the dots beside it are the seeds. The pictures of layers are of the first seed. All intervals are over seeds: other images, networks and lengths
+may say otherwise, and every section ends with what it cannot say. The numbers behind each verdict are in [values.csv](findings/values.csv).
 """
 
 

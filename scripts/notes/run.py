@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -45,10 +46,11 @@ def run(sweeps, folder, out, besom, jobs):
         print(f"[{number}/{len(sweeps)}] {name}, {(time.monotonic() - begin) / 60:.1f} min so far", flush=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.monotonic()
-        status = subprocess.run(
-            [besom, "run", os.path.join(folder, name + ".json"), "--out", out, "--jobs", str(jobs), "--quiet"],
-            stderr=subprocess.STDOUT,
-        ).returncode
+        command = [besom, "run", os.path.join(folder, name + ".json"), "--out", out, "--jobs", str(jobs), "--quiet"]
+        child = subprocess.Popen(command, stderr=subprocess.STDOUT)
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C goes to besom as well, which saves and leaves
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        status = child.wait()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cost = {
             "sweep": name,

@@ -140,6 +140,8 @@ with tempfile.TemporaryDirectory() as work:
     write(f"{work}/sweeps/absent.json", '{"name": "absent", "trainer": ["false"], "config": {"epochs": 1}}') # fails, and that is said
     findings(f"{work}/first/findings.md", "--jobs", "2")
     findings(f"{work}/second/findings.md", "--write-only")
+    if failures:
+        sys.exit("\n".join(failures))
 
     with open(f"{work}/first/findings.md") as file:
         page = file.read()
