@@ -9,7 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from notes.measure import Missing, at_path, matches  # noqa: E402
@@ -50,6 +50,16 @@ def title_of(panel):
     return panel.get("ylabel") or TITLES.get(panel.get("metric"), panel.get("metric") or panel.get("measure"))
 
 
+def logarithmic(axes):
+    """A logarithmic axis upwards, with ticks at 1, 2 and 5 where powers of ten would be too few."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high / low < 100:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def draw_curves(axes, results, panel):
     """A line is the mean of the seeds, the band from the lowest to the highest of them."""
     for line, colour in zip(panel["lines"], COLOURS):
@@ -63,7 +73,7 @@ def draw_curves(axes, results, panel):
     axes.set_xlabel(panel.get("xlabel", "epoch"))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel.get("log"):
-        axes.set_yscale("log")
+        logarithmic(axes)
     if len(panel["lines"]) > 1:
         axes.legend()
 
@@ -89,7 +99,7 @@ def draw_points(axes, results, panel):
     axes.set_xlim(-0.5, len(panel["points"]) - 0.5)
     axes.grid(False, axis="x")
     if panel.get("log"):
-        axes.set_yscale("log")
+        logarithmic(axes)
 
 
 def draw_rates(axes, results, panel):
