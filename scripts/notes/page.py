@@ -95,7 +95,8 @@ def digits(value, figures=3):
 
 
 def shown(value, scale, sign=False):
-    if scale == "share":
+    """A value by its scale: "share", in per cent, "points", a difference of two shares, "factor", or "plain"."""
+    if scale in ("share", "points"):
         return f"{100 * value:+.2f}" if sign else f"{100 * value:.2f}"
     if scale == "factor":
         return digits(value)
@@ -109,8 +110,8 @@ def effect(outcome, scale):
     numbers = [sample.mean, *(interval(sample.mean, sample.std, sample.n) or ())]
     if scale == "factor":
         numbers = [10**x for x in numbers]
-    texts = [shown(x, scale, pair) for x in numbers]
-    unit = {"share": " points" if pair else "%", "factor": " times" if pair else "", "plain": ""}[scale]
+    texts = [shown(x, scale, pair or scale == "points") for x in numbers]
+    unit = {"share": " points" if pair else "%", "points": " points", "factor": " times" if pair else "", "plain": ""}[scale]
     return texts[0] + unit + (f" [{texts[1]}, {texts[2]}]" if len(texts) == 3 else "")
 
 
@@ -118,10 +119,10 @@ def region(statement, scale):
     """The claim in numbers."""
     above, below = statement["holds"].get("above"), statement["holds"].get("below")
     pair = "b" in statement
-    unit = {"share": " points" if pair else "%", "factor": "", "plain": ""}[scale]
+    unit = {"share": " points" if pair else "%", "points": " points", "factor": "", "plain": ""}[scale]
 
     def text(x):
-        return (f"{100 * x:g}" if scale == "share" else f"{x:g}") + unit
+        return (f"{100 * x:g}" if scale in ("share", "points") else f"{x:g}") + unit
 
     if above is not None and below is not None:
         return f"{text(above)} to {text(below)}"

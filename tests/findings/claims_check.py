@@ -63,6 +63,7 @@ def points_of(sweep):
 with open(os.path.join(notes, "claims.json")) as file:
     claims = json.load(file)
 sweeps = {}
+epochs = {}  # by trial: the sweeps that have it, with how long it is there
 with tempfile.TemporaryDirectory() as out:
     for path in sorted(glob.glob(os.path.join(notes, "*.json"))):
         name = os.path.basename(path)[:-5]
@@ -77,11 +78,20 @@ with tempfile.TemporaryDirectory() as out:
         done = subprocess.run([os.path.join(bin_folder, "besom"), "plan", path, "--json", "--out", out], capture_output=True, text=True)
         check(done.returncode == 0, f"besom plan {path}: {done.stderr}")
         sweeps[name] = points_of(sweep)
-        trials = len(json.loads(done.stdout)) if done.returncode == 0 else 0
+        plan = json.loads(done.stdout) if done.returncode == 0 else []
+        trials = len(plan)
+        for trial in plan:
+            epochs.setdefault(trial["key"], {})[name] = trial["epochs"]
         check(trials == len(sweeps[name]) * sweep["replicates"], f"{path}: {len(sweeps[name])} points here, but {trials} trials in besom plan")
 
 check(sorted(claims["sweeps"]) == sorted(sweeps), f"claims.json does not list each sweep once: {set(claims['sweeps']) ^ set(sweeps)}")
 check([note["id"] for note in claims["notes"]] == WANTED, "claims.json does not have each note once, in order")
+
+# A trial that two sweeps have in common is trained as long as the longer of them says, and then its last epoch is another one
+# than that of its neighbours in the shorter.  o5-adam-start asks only for what was before the first epoch.
+for key, of_sweeps in epochs.items():
+    lengths = {name: length for name, length in of_sweeps.items() if name != "o5-adam-start"}
+    check(len(set(lengths.values())) <= 1, f"trial {key} has other lengths in {lengths}")
 
 
 def means(where, sweep, pattern):
