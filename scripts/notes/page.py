@@ -262,7 +262,9 @@ agree to the last digit, 2 / 2^n stands in for p, as in [compare.md](compare.md)
 
 **What is fair.** Where choices want different rates, each has a grid of them, and its rate is the one with the best accuracy at the
 last epoch on validation images, mean of all seeds; what is then compared is of test images. A point with a diverged seed is not chosen
-while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond.
+while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond. Three sweeps were changed after they had run once, as they did not measure
+what they should: in a1-time other work on the machine was measured, in a3-saturation trainings diverged, in o7-deep one side was trained longer
+than the other.
 
 **How to read it.** Differences of accuracies are in points, hundredths of all test images. A factor is a geometric mean, with the interval of its
 logarithm. In the pictures a line is the mean over the seeds and the band goes from the lowest to the highest; a bar with caps is a mean with its 95%
