@@ -264,7 +264,8 @@ agree to the last digit, 2 / 2^n stands in for p, as in [compare.md](compare.md)
 last epoch on validation images, mean of all seeds; what is then compared is of test images. A point with a diverged seed is not chosen
 while there is a whole one. A rate at the end of its grid is marked: a better one may lie beyond. Three sweeps were changed after they had run once, as they did not measure
 what they should: in a1-time other work on the machine was measured, in a3-saturation trainings diverged, in o7-deep one side was trained longer
-than the other.
+than the other. After a first look a1-time was given 20 seeds in place of 10, and the statement of maxout's parameters another network; the longer sweeps, of O2 to O4, O6, images of O7,
+A3 to A6, A8 and T1 to T5, ran with 5 seeds before they ran with 8, and what 5 said had been seen.
 
 **How to read it.** Differences of accuracies are in points, hundredths of all test images. A factor is a geometric mean, with the interval of its
 logarithm. In the pictures a line is the mean over the seeds and the band goes from the lowest to the highest; a bar with caps is a mean with its 95%

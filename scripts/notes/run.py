@@ -27,7 +27,7 @@ def describe_machine(out, besom):
         models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
     machine = {
         "besom": said(besom, "--version"),
-        "commit": said("git", "rev-parse", "--short=12", "HEAD"),
+        "commit of the first run": said("git", "rev-parse", "--short=12", "HEAD"),
         "processor": models[0] if models else "unknown",
         "cores": len(os.sched_getaffinity(0)),
         "system": said("uname", "-srm"),
