@@ -151,7 +151,7 @@ static bool choose_value(const struct compare_args *args, struct trial_value *va
 static void print_heading(const struct compare *c) {
     struct buf what = {0};
     trial_value_describe(&what, &c->what, c->metric, c->metric_maximize);
-    printf("%s: %d of %d trials complete%s\n", c->sweep, c->complete, c->trials,
+    printf("%s: %d of %d trials complete%s\n", c->sweep, c->complete + c->unvalued, c->trials,
            c->failed > 0 ? " (some failed)" : "");
     printf("%s; %s is better\n", buf_text(&what), c->maximize ? "higher" : "lower");
     buf_release(&what);

@@ -15,7 +15,8 @@ enum { DIGITS = 4, P_DIGITS = 2, BAR_WIDTH = 30 };
 
 void print_one_seed(const struct compare *compare, FILE *out) {
     if (compare->complete == 0) {
-        fprintf(out, "Nothing is complete yet.\n");
+        fprintf(out, compare->unvalued > 0 ? "No trial has a value there.\n"
+                                           : "Nothing is complete yet.\n");
         return;
     }
     fprintf(out, "With one seed a point no difference can be tested: another might say otherwise.\n"

@@ -41,7 +41,9 @@ said ' 0 of 6' out
 
 # Epochs that a trial has not are no value, and said to be none.
 expect 0 "$besom" compare quickstart --at 6
+said '^quickstart: 96 of 96 trials complete' out
 said '^96 trials are complete, but without a value' out
+said '^No trial has a value there' out
 
 # One seed: nothing is tested, and it says what to do.
 sed 's/"name": "quickstart"/"name": "one"/; s/"replicates": 6/"replicates": 1/' quickstart.json >one.json
