@@ -1,25 +1,12 @@
 /* Convolution by the direct method against its definition in double, in every set, over shapes that do and
  * do not fill the blocks of the kernels. */
-#include "tests/unit/trainer/test_kernels_common.h"
-
-#include <stdio.h>
+#include "tests/unit/trainer/test_kernels_conv2d.h"
 
 /* ---- shapes ---- */
 
 static struct conv2d_shape shape_of(int N, int C, int H, int W, int K, int R, int S, int stride,
                                     int pad) {
-    return (struct conv2d_shape){.N = N,
-                                 .C = C,
-                                 .H = H,
-                                 .W = W,
-                                 .K = K,
-                                 .R = R,
-                                 .S = S,
-                                 .stride = stride,
-                                 .pad = pad,
-                                 .P = (H + 2 * pad - R) / stride + 1,
-                                 .Q = (W + 2 * pad - S) / stride + 1,
-                                 .method = CONV2D_DIRECT};
+    return conv2d_shape_of(CONV2D_DIRECT, N, C, H, W, K, R, S, stride, pad);
 }
 
 typedef void check_fn(const struct conv2d_shape *shape, uint64_t *random);
@@ -52,23 +39,6 @@ static void each_shape(check_fn *check) {
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         check(&more[i], &random);
     }
-}
-
-static size_t x_len(const struct conv2d_shape *s) {
-    return (size_t)s->C * s->H * s->W * s->N;
-}
-
-static size_t y_len(const struct conv2d_shape *s) {
-    return (size_t)s->K * s->P * s->Q * s->N;
-}
-
-static size_t w_len(const struct conv2d_shape *s) {
-    return (size_t)s->K * s->C * s->R * s->S;
-}
-
-static void describe(char text[128], const char *what, const struct conv2d_shape *s) {
-    (void)snprintf(text, 128, "%s N%d C%d %dx%d K%d %dx%d stride %d pad %d", what, s->N, s->C, s->H,
-                   s->W, s->K, s->R, s->S, s->stride, s->pad); // cut off if it must be
 }
 
 /* ---- each kernel against its twin ---- */
@@ -207,29 +177,8 @@ static void a_nan_pixel_reaches_the_outputs_that_see_it_and_no_others(void **sta
 
 static void a_sample_gives_the_same_bits_in_a_batch_of_any_size(void **state) {
     (void)state;
-    const struct conv2d_shape small = shape_of(16, 3, 7, 8, 13, 3, 3, 1, 1);
-    const struct conv2d_shape large = shape_of(80, 3, 7, 8, 13, 3, 3, 1, 1);
-    uint64_t random = 5;
-    float *x = random_floats(&random, x_len(&small), 1.0f);
-    float *x_large = batch_repeat(x, 3 * 7 * 8, 16, 5);
-    float *w = random_floats(&random, w_len(&small), 1.0f), *b = random_floats(&random, 13, 1.0f);
-
-    EACH_SET(set) {
-        float *y = poison_floats(y_len(&small)), *y_large = poison_floats(y_len(&large));
-        float *scratch = poison_floats(conv2d_scratch_len(&large));
-        set->conv2d_forward(y, x, w, b, scratch, &small);
-        set->conv2d_forward(y_large, x_large, w, b, scratch, &large);
-        float *repeated = batch_repeat(y, 13 * 7 * 8, 16, 5);
-        assert_memory_equal(y_large, repeated, y_len(&large) * sizeof *repeated);
-        free(y);
-        free(y_large);
-        free(repeated);
-        free(scratch);
-    }
-    free(x);
-    free(x_large);
-    free(w);
-    free(b);
+    const struct conv2d_shape s = shape_of(16, 3, 7, 8, 13, 3, 3, 1, 1);
+    check_bits_in_a_larger_batch(&s);
 }
 
 static void repeating_a_gradient_gives_the_same_bits(void **state) {

@@ -2,25 +2,12 @@
  */
 #include "tests/unit/trainer/test_kernels_winograd.h"
 
-#include <stdio.h>
-
 enum { TAPS = 5, OUT = 2 };
 
 /* ---- shapes ---- */
 
 static struct conv2d_shape shape_of(int N, int C, int H, int W, int K, int R, int pad) {
-    return (struct conv2d_shape){.N = N,
-                                 .C = C,
-                                 .H = H,
-                                 .W = W,
-                                 .K = K,
-                                 .R = R,
-                                 .S = TAPS,
-                                 .stride = 1,
-                                 .pad = pad,
-                                 .P = H + 2 * pad - R + 1,
-                                 .Q = W + 2 * pad - TAPS + 1,
-                                 .method = CONV2D_LINES};
+    return conv2d_shape_of(CONV2D_LINES, N, C, H, W, K, R, TAPS, 1, pad);
 }
 
 typedef void check_fn(const struct conv2d_shape *shape, uint64_t *random);
@@ -53,23 +40,6 @@ static void each_shape(check_fn *check) {
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         check(&more[i], &random);
     }
-}
-
-static size_t x_len(const struct conv2d_shape *s) {
-    return (size_t)s->C * s->H * s->W * s->N;
-}
-
-static size_t y_len(const struct conv2d_shape *s) {
-    return (size_t)s->K * s->P * s->Q * s->N;
-}
-
-static size_t w_len(const struct conv2d_shape *s) {
-    return (size_t)s->K * s->C * s->R * TAPS;
-}
-
-static void describe(char text[128], const char *what, const struct conv2d_shape *s) {
-    (void)snprintf(text, 128, "%s N%d C%d %dx%d K%d R%d pad %d", what, s->N, s->C, s->H, s->W, s->K,
-                   s->R, s->pad); // cut off if it must be
 }
 
 /* ---- the method in double, with absolute values: what the bound on its errors is a part of ---- */
@@ -268,34 +238,10 @@ static void backward_data_matches_the_definition(void **state) {
 
 /* ---- properties ---- */
 
-/* What an output does not see has no part in it: a NaN makes NaN of those that see it alone, and an output that
- * sees nothing but 0 is its bias, to the bit, whatever lies beside it. */
 static void a_forward_output_is_made_of_what_it_sees(void **state) {
     (void)state;
     const struct conv2d_shape s = shape_of(16, 5, 9, 9, 3, 5, 2);
-    const int sample = 7;
-    uint64_t random = 3;
-    float *w = random_floats(&random, w_len(&s), 1.0f), *b = random_floats(&random, 3, 1.0f);
-
-    for (int at = 0; at < 9 * 9; at++) { // every place in a tile, and at the borders
-        const int row = at / 9, column = at % 9;
-        float *x = mem_aligned(x_len(&s), sizeof *x);
-        x[((2 * 9 + row) * 9 + column) * 16 + sample] = at % 2 == 0 ? NAN : 1.25f;
-        EACH_SET(set) {
-            float *y = poison_floats(y_len(&s)), *scratch = poison_floats(conv2d_scratch_len(&s));
-            set->conv2d_forward(y, x, w, b, scratch, &s);
-            for (int i = 0; i < (int)y_len(&s); i++) {
-                const int n = i % 16, q = i / 16 % 9, p = i / 16 / 9 % 9, k = i / 16 / 9 / 9;
-                const bool sees = n == sample && abs(p - row) <= 2 && abs(q - column) <= 2;
-                assert_true(sees ? isnan(y[i]) == (at % 2 == 0) : y[i] == b[k]);
-            }
-            free(y);
-            free(scratch);
-        }
-        free(x);
-    }
-    free(w);
-    free(b);
+    check_outputs_see_their_pixels(&s);
 }
 
 static void a_nan_of_dy_reaches_what_sees_it_and_nothing_beyond_its_tile(void **state) {
@@ -324,41 +270,8 @@ static void a_nan_of_dy_reaches_what_sees_it_and_nothing_beyond_its_tile(void **
 
 static void a_sample_gives_the_same_bits_in_a_batch_of_any_size(void **state) {
     (void)state;
-    const struct conv2d_shape small = shape_of(16, 13, 7, 9, 3, 5, 1);
-    const struct conv2d_shape large = shape_of(80, 13, 7, 9, 3, 5, 1);
-    const size_t x_pixels = x_len(&small) / 16, y_pixels = y_len(&small) / 16;
-    uint64_t random = 5;
-    float *x = random_floats(&random, x_len(&small), 1.0f);
-    float *dy = random_floats(&random, y_len(&small), 1.0f);
-    float *x_large = batch_repeat(x, x_pixels, 16, 5),
-          *dy_large = batch_repeat(dy, y_pixels, 16, 5);
-    float *w = random_floats(&random, w_len(&small), 1.0f), b[3] = {0.5f, -1.0f, 2.0f};
-
-    EACH_SET(set) {
-        float *dx = poison_floats(x_len(&small)), *dx_large = poison_floats(x_len(&large));
-        float *y = poison_floats(y_len(&small)), *y_large = poison_floats(y_len(&large));
-        float *scratch = poison_floats(conv2d_scratch_len(&large));
-        set->conv2d_forward(y, x, w, b, scratch, &small);
-        set->conv2d_forward(y_large, x_large, w, b, scratch, &large);
-        set->conv2d_backward_data(dx, dy, w, scratch, &small);
-        set->conv2d_backward_data(dx_large, dy_large, w, scratch, &large);
-        float *dx_repeated = batch_repeat(dx, x_pixels, 16, 5);
-        float *y_repeated = batch_repeat(y, y_pixels, 16, 5);
-        assert_memory_equal(dx_large, dx_repeated, x_len(&large) * sizeof *dx_repeated);
-        assert_memory_equal(y_large, y_repeated, y_len(&large) * sizeof *y_repeated);
-        free(dx);
-        free(dx_large);
-        free(dx_repeated);
-        free(y);
-        free(y_large);
-        free(y_repeated);
-        free(scratch);
-    }
-    free(x);
-    free(dy);
-    free(x_large);
-    free(dy_large);
-    free(w);
+    const struct conv2d_shape s = shape_of(16, 13, 7, 9, 3, 5, 1);
+    check_bits_in_a_larger_batch(&s);
 }
 
 /* ---- which shapes ---- */

@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_TRAINER_TEST_KERNELS_WINOGRAD_H
 #define TESTS_UNIT_TRAINER_TEST_KERNELS_WINOGRAD_H
 
-#include "tests/unit/trainer/test_kernels_common.h"
+#include "tests/unit/trainer/test_kernels_conv2d.h"
 
 enum { POINTS_MAX = 5, TILE = POINTS_MAX + 1 };
 
