@@ -49,10 +49,6 @@ struct serve_http {
     struct serve_streams streams;
 };
 
-bool serve_http_is_built(void) {
-    return true;
-}
-
 /* ---- libmicrohttpd in libuv's loop ---- */
 
 static void run(struct serve_http *http);

@@ -14,21 +14,15 @@
  *     SHOW_TOKEN_MS       a connection that has not sent a request with the token by then is closed
  *     STALL_S             likewise one that takes or sends nothing for so long
  *     SERVE_STREAMS_MAX   what comes beyond is told 503; the page tries again
- *     SERVE_BEHIND_MAX    see serve_stream.h
- *
- * Where the program was built without libmicrohttpd, serve_none.c takes the place of serve_http.c. */
+ *     SERVE_BEHIND_MAX    see serve_stream.h */
 #ifndef CLI_SERVE_HTTP_H
 #define CLI_SERVE_HTTP_H
-
-#include <stdbool.h>
 
 struct buf;
 struct err;
 struct serve_feed;
 struct serve_http;
 struct uv_loop_s;
-
-bool serve_http_is_built(void);
 
 /* Listens at this port of 127.0.0.1, 0: any that is free.  `feed` is borrowed; `on_stream` is called when a stream begins.
  * ERR_RANGE when the port cannot be had, with the way out. */

@@ -1,4 +1,4 @@
-/* besom serve: the report's page, live.
+/* besom-serve - the report's page, live: what `besom serve` becomes (cmd_serve.c).
  *
  *     a stream begins --> look at the database --> rest --> look ... as long as there is a stream
  *
@@ -6,6 +6,7 @@
  * each other.  Nothing is written anywhere, and no lock is held but within a look, so the run does not notice. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/num.h"
 #include "cli/cmd.h"
 #include "cli/options.h"
@@ -14,10 +15,14 @@
 #include "results/report_page.h"
 #include "runner/loop.h"
 
+#include <argp.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
+
+const char *argp_program_version = "besom " BESOM_VERSION;
 
 static const char doc[] =
     "Shows the page of besom report in a browser and keeps it up to date.\n\n"
@@ -187,18 +192,13 @@ static int serve(struct serve *s, const struct serve_args *args, struct err *err
     return rc;
 }
 
-int cmd_serve(int argc, char **argv) {
+int main(int argc, char **argv) {
+    fs_fill_standard_descriptors();
+    (void)setlocale(LC_CTYPE, ""); // as besom does
     struct serve_args args = {.port = PORT};
     struct options options = {0};
     const struct argp argp = {list, parse, "[SWEEP]", doc, NULL, NULL, NULL};
     options_parse(&argp, OPTION_OUT, argc, argv, &options, &args);
-    if (!serve_http_is_built()) {
-        fprintf(stderr, "besom: this program was built without libmicrohttpd, which serves the "
-                        "page.\nInstall it (Debian: apt-get install libmicrohttpd-dev), then "
-                        "configure and build again.  "
-                        "besom report writes the page as a file.\n");
-        return EXIT_MISUSE;
-    }
     if (report_page() == NULL) {
         return cmd_say_no_page();
     }
