@@ -121,23 +121,22 @@ double stats_t_two_sided(double t, double df) {
 
 /* Near the t > 0 with P(T > t) = tail: the normal quantile z, and the expansion of Abramowitz and Stegun (1964),
  * 26.7.5, whose terms fall with df. */
-static long double guess_quantile(long double tail, long double df) {
-    const long double root_2pi = 2.50662827463100050241576528481104525L;
-    long double z = 0;
-    for (int i = 0; i < 12;
-         i++) { // from the left without overshooting; far tails are left to the caller
-        z += (erfcl(z / sqrtl(2)) / 2 - tail) * root_2pi * expl(z * z / 2);
+static long double guess_quantile(double tail, double df) {
+    const double root_2pi = 2.506628274631000502;
+    double z = 0;
+    for (int i = 0; i < 12; i++) { // from the left without overshooting; far tails are the caller's
+        z += (erfc(z / sqrt(2)) / 2 - tail) * root_2pi * exp(z * z / 2);
     }
-    long double z2 = z * z;
-    long double t = z * (1 + (z2 + 1) / (4 * df) + ((5 * z2 + 16) * z2 + 3) / (96 * df * df) +
-                         (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * df * df * df));
-    return t > 0 && t < 1e300L ? t : 1;
+    double z2 = z * z;
+    double t = z * (1 + (z2 + 1) / (4 * df) + ((5 * z2 + 16) * z2 + 3) / (96 * df * df) +
+                    (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * df * df * df));
+    return t > 0 && t < 1e300 ? t : 1;
 }
 
 /* The t > 0 with P(T > t) = tail, 0 < tail < 1/2.  Newton's steps inside a bracket; where a step would
  * leave it (the tails are heavy for few degrees of freedom), the bracket is halved instead. */
 static long double tail_quantile(long double tail, long double df) {
-    long double low = 0, high = INFINITY, t = guess_quantile(tail, df);
+    long double low = 0, high = INFINITY, t = guess_quantile((double)tail, (double)df);
     for (int i = 0; i < ITERATIONS_MAX; i++) {
         long double excess = upper_tail(t, df) - tail;
         if (excess > 0) {
