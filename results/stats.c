@@ -134,9 +134,14 @@ static long double guess_quantile(double tail, double df) {
 }
 
 /* The t > 0 with P(T > t) = tail, 0 < tail < 1/2.  Newton's steps inside a bracket; where a step would
- * leave it (the tails are heavy for few degrees of freedom), the bracket is halved instead. */
+ * leave it (the tails are heavy for few degrees of freedom), the bracket is halved instead.  Far below, where
+ * Newton's steps are short, t doubles first. */
 static long double tail_quantile(long double tail, long double df) {
     long double low = 0, high = INFINITY, t = guess_quantile((double)tail, (double)df);
+    while (upper_tail(t, df) > 2 * tail && t < 1e300L) {
+        low = t;
+        t *= 2;
+    }
     for (int i = 0; i < ITERATIONS_MAX; i++) {
         long double excess = upper_tail(t, df) - tail;
         if (excess > 0) {
@@ -150,7 +155,7 @@ static long double tail_quantile(long double tail, long double df) {
         }
         t += step;
         if (!(t > low && t < high)) {
-            t = isinf(high) ? 2 * low : (low + high) / 2;
+            t = (low + high) / 2;
         }
     }
     return t;
