@@ -282,10 +282,12 @@ static int by_share(const void *a, const void *b) {
     return ((*y)->share > (*x)->share) - ((*y)->share < (*x)->share);
 }
 
+/* An estimate without bias can go beyond 0 and 1 by chance. */
 static void put_share(struct table *t, const char *name, double share) {
     char text[64], bar[BAR_WIDTH + 1];
-    int n = (int)lround(fmin(fmax(share, 0), 1) * BAR_WIDTH);
-    snprintf(text, sizeof text, "%.1f%%", fmax(share, 0) * 100);
+    double shown = fmin(fmax(share, 0), 1);
+    int n = (int)lround(shown * BAR_WIDTH);
+    snprintf(text, sizeof text, "%.1f%%", shown * 100);
     memset(bar, '#', (size_t)n);
     bar[n] = '\0';
     table_text(t, name);

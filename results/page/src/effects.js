@@ -29,10 +29,10 @@ export class Effects extends Section {
     const terms = importance.terms.map(t => ({ label: t.axes.length ? t.axes.map(a => label(a)).join(' × ') : 'three axes and more together', share: t.share }))
       .filter(t => t.share > 0.0005).sort((a, b) => b.share - a.share).slice(0, 10);
     if (importance.noise !== null) {
-      terms.push({ label: 'the seed', share: importance.noise, noise: true });
+      terms.push({ label: 'the seed', share: Math.min(1, importance.noise), noise: true });
     }
     return h('div', { class: 'importance' }, h('h3', {}, 'Share of the variance'), h('table', {}, h('tbody', {}, terms.map(t => h('tr', {}, h('th', { scope: 'row' }, name(t.label)),
-      h('td', {}, h('div', { class: t.noise ? 'share-bar noise' : 'share-bar', style: { width: `${Math.max(0.4, 100 * Math.min(1, t.share))}%` } })), h('td', { class: 'figure' }, percent(t.share)))))),
+      h('td', {}, h('div', { class: t.noise ? 'share-bar noise' : 'share-bar', style: { width: `${Math.max(0.4, 100 * t.share)}%` } })), h('td', { class: 'figure' }, percent(t.share)))))),
     h('p', { class: 'more' }, `Of ${importance.trials} trials at ${importance.points} grid points, by analysis of variance; × is what two axes do together beyond what each does alone.`));
   }
 
