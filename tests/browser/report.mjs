@@ -2,9 +2,10 @@
 //   CHROMIUM=... BESOM_NPM=... node report.mjs FOLDER     where report.sh has put its pages and their data
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { browser, changes, clean, close, look, newPage, rowsOf, see, text } from './page.mjs';
+import { times } from './times.mjs';
 
 const folder = process.argv[2];
 const data = name => JSON.parse(readFileSync(join(folder, `${name}.data`), 'utf8'));
@@ -12,10 +13,10 @@ const compared = name => JSON.parse(readFileSync(join(folder, `${name}.compare`)
 
 const mine = new AsyncLocalStorage(); // the pages of the test that is running
 
-async function open(name, options = {}) {
+async function open(name, options = {}, part = '') {
   const address = `file://${join(folder, `${name}.html`)}`, page = await newPage(options, url => url === address);
   (mine.getStore() || []).push(page);
-  await page.goto(address);
+  await page.goto(address + part);
   return page;
 }
 
@@ -48,6 +49,39 @@ async function schemes(colorScheme) {
   await page.reload();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.scheme), 'dark'); // remembered
   await close(page);
+}
+
+async function drag(page, from, to) {
+  await page.mouse.move(...from);
+  await page.mouse.down();
+  await page.mouse.move(...to, { steps: 5 });
+  await page.mouse.up();
+}
+
+/** Moves over `chart` until the hover box names a trial: where, and what it says. */
+async function markUnder(page, chart) {
+  const box = await chart.boundingBox(), tip = chart.locator('.tip-title');
+  await page.mouse.move(5, 5);
+  await tip.waitFor({ state: 'hidden' }); // it outlasts the mouse a little
+  for (let y = 50; y < box.height - 50; y += 7) {
+    for (let x = 90; x < box.width - 90; x += 31) {
+      await page.mouse.move(box.x + x, box.y + y);
+      if (await tip.isVisible()) {
+        return { at: [box.x + x, box.y + y], title: await tip.innerText() };
+      }
+    }
+  }
+  return assert.fail('nothing is under the mouse anywhere');
+}
+
+/** A click on a mark or a line opens the trial that the hover box names. */
+async function opensTrial(page, chart) {
+  const { at, title } = await markUnder(page, chart);
+  await page.mouse.click(...at);
+  await page.locator('dialog[open]').waitFor({ timeout: 5000 });
+  assert.equal(await text(page, 'dialog h2'), title);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('dialog[open]').count(), 0);
 }
 
 const tests = {
@@ -258,6 +292,119 @@ const tests = {
     await close(page);
   },
 
+  async 'scatter: zoom by dragging, the way back, a mark'() {
+    const page = await open('big'), chart = page.locator('#scatter .chart');
+    await see(page, 'scatter');
+    await page.waitForTimeout(200);
+    const box = await chart.boundingBox(), mark = await markUnder(page, chart);
+    const under = async () => { // the trial whose mark is there now
+      await page.mouse.move(5, 5);
+      await chart.locator('.tip-title').waitFor({ state: 'hidden' });
+      await page.mouse.move(...mark.at);
+      await page.waitForTimeout(100);
+      return await chart.locator('.tip-title').isVisible() ? chart.locator('.tip-title').innerText() : '';
+    };
+    assert.equal(await under(), mark.title);
+    for (const key of ['Escape', '0']) {
+      await changes(page, 'scatter', 'dragging', () => drag(page, [box.x + 100, box.y + 60], [box.x + 500, box.y + 250]));
+      assert.notEqual(await under(), mark.title, 'all is where it was');
+      await page.keyboard.press(key); // goes to the chart that was dragged over
+      assert.equal(await under(), mark.title, `${key} shows all again`);
+    }
+    await opensTrial(page, chart);
+    await close(page);
+  },
+
+  async 'parallel axes: a line'() {
+    const page = await open('big');
+    await see(page, 'parallel');
+    await page.waitForTimeout(200);
+    await opensTrial(page, page.locator('#parallel .chart'));
+    await close(page);
+  },
+
+  async 'heat map: its axes by the keyboard'() {
+    const page = await open('big'), down = page.locator('#heatmap').getByLabel('Down'), across = page.locator('#heatmap').getByLabel('Across');
+    await see(page, 'heatmap');
+    const rows = async () => (await rowsOf(page, '#heatmap')).map(r => r[0]), columns = () => page.$$eval('#heatmap thead th', hs => hs.map(h => h.innerText));
+    const axes = data('big').axes.map(a => a.levels.map(String));
+    assert.deepEqual([await rows(), await columns()], [axes[0], axes[1]]);
+    await down.focus();
+    await page.keyboard.press('ArrowDown'); // to the axis that is across, which makes way
+    assert.deepEqual([await rows(), await columns()], [axes[1], axes[0]]);
+    await page.keyboard.press('ArrowDown');
+    assert.deepEqual([await rows(), await columns()], [axes[2], axes[0]]);
+    await page.keyboard.press('Tab');
+    assert.ok(await across.evaluate(e => e === document.activeElement));
+    await page.keyboard.press('ArrowDown');
+    assert.deepEqual([await rows(), await columns()], [axes[2], axes[1]]);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter'); // swaps
+    assert.deepEqual([await rows(), await columns()], [axes[1], axes[2]]);
+    await down.focus();
+    await page.keyboard.press('ArrowUp');
+    assert.deepEqual([await rows(), await columns()], [axes[0], axes[2]]);
+    await close(page);
+  },
+
+  async 'more failures than are shown at first'() {
+    const page = await open('real'), doc = data('real'), one = doc.failures[0];
+    doc.failures = Array.from({ length: 60 }, (_, i) => ({ ...one, attempt: i + 1, message: `attempt ${i + 1} said so` }));
+    await page.evaluate(d => window.besom.update(d), doc);
+    await see(page, 'failures');
+    const attempts = async () => (await rowsOf(page, '#failures')).map(r => Number(r[2])), upTo = n => Array.from({ length: n }, (_, i) => i + 1);
+    assert.deepEqual(await attempts(), upTo(25));
+    assert.match(await text(page, '#failures .note'), /^60 attempts did not complete/);
+    await page.locator('#failures').getByRole('button', { name: 'Show all 60' }).click();
+    assert.deepEqual(await attempts(), upTo(60));
+    assert.equal(await page.locator('#failures').getByRole('button', { name: /Show all/ }).count(), 0);
+    await page.locator('#failures summary').last().click();
+    assert.ok(await page.locator('#failures details pre').last().isVisible());
+    await page.locator('#failures button.link').last().click();
+    assert.equal(await text(page, 'dialog h2'), `Trial #${one.trial}`);
+    await close(page);
+  },
+
+  async 'the links to the sections'() {
+    const page = await open('real');
+    const sections = await page.$$eval('main section:not([hidden])', ss => ss.map(s => [s.id, s.querySelector('h2').innerText]));
+    assert.deepEqual(await page.$$eval('nav a', as => as.filter(a => a.offsetParent).map(a => a.getAttribute('href'))), sections.map(([id]) => `#${id}`));
+    const arrived = ([id, last]) => { // below the bar, or the page's end is in sight
+      const top = document.getElementById(id).getBoundingClientRect().top, end = Math.ceil(scrollY + innerHeight) >= document.documentElement.scrollHeight;
+      return top >= 0 && (top < 160 || (end && top < innerHeight)) && location.hash === `#${id}` && (last || document.querySelector('nav a[aria-current]')?.getAttribute('href') === `#${id}`);
+    };
+    const rests = () => page.waitForFunction(() => { const before = window.scrolledTo; window.scrolledTo = scrollY; return before === scrollY; }, null, { polling: 300 }); // it glides
+    for (const [i, [id]] of [...sections.entries()].reverse()) { // each the other way than one reads
+      const link = page.locator(`nav a[href="#${id}"]`);
+      if (i % 2) {
+        await link.click();
+      } else {
+        await link.focus();
+        await page.waitForTimeout(800); // the focus may scroll a little, and would end the gliding
+        await rests();
+        await page.keyboard.press('Enter');
+      }
+      await page.waitForFunction(arrived, [id, i === sections.length - 1]).catch(async error => { throw new Error(`${id}: ${error.message} ${await page.evaluate(x => [document.getElementById(x).getBoundingClientRect().top, location.hash, document.querySelector('nav a[aria-current]')?.outerHTML].join(), id)}`); });
+      await rests();
+      assert.ok(await page.evaluate(arrived, [id, i === sections.length - 1]), `${id} did not stay in sight`);
+      await clean(page, id);
+    }
+    await close(page);
+  },
+
+  async 'an address with a section, and the way past the links'() {
+    const page = await open('real', {}, '#failures');
+    await page.waitForFunction(() => { const { top } = document.getElementById('failures').getBoundingClientRect(); return top >= 0 && top < 160; });
+    await page.waitForTimeout(300);
+    assert.ok((await page.locator('#failures').boundingBox()).y < 160, 'it was pushed out of sight');
+    await page.evaluate(() => { scrollTo({ top: 0, behavior: 'instant' }); document.activeElement.blur(); });
+    await page.goto(page.url().replace('#failures', ''));
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter'); // past the links
+    assert.equal(await page.evaluate(() => location.hash), await page.$eval('a.skip', a => a.getAttribute('href')));
+    await close(page);
+  },
+
   async 'layers: pictures, numbers over epochs, every choice'() {
     const page = await open('real'), section = page.locator('#layers');
     await see(page, 'layers');
@@ -424,49 +571,16 @@ const tests = {
     await page.getByLabel('Metric', { exact: true }).selectOption('val_loss');
     await see(page, 'curves');
     await page.locator('#curves').getByLabel('Group by').selectOption({ label: 'batch_size' });
-    // 2,000 trials: each of the hundred twenty times, under other numbers and replicates
-    const ms = await page.evaluate(() => {
-      const doc = JSON.parse(document.getElementById('besom-data').textContent), t = doc.trials, n = t.trial.length, times = 20;
-      const join = (text, k) => { const b = atob(text); return btoa(b.repeat(k)); };
-      for (const key of Object.keys(t)) {
-        if (key !== 'levels') { t[key] = Array.from({ length: n * times }, (_, i) => t[key][i % n]); }
-      }
-      t.trial = t.trial.map((_, i) => i + 1);
-      t.replicate = t.replicate.map((r, i) => r + 5 * Math.floor(i / n));
-      t.levels = t.levels.map(l => Array.from({ length: n * times }, (_, i) => l[i % n]));
-      const c = doc.curves;
-      c.rows = Array.from({ length: n * times }, (_, i) => c.rows[i % n]);
-      c.epoch = join(c.epoch, times);
-      for (const m of c.metrics) {
-        for (const key of ['value', 'best', 'best_epoch', 'last']) { m[key] = join(m[key], times); }
-      }
-      const began = performance.now();
-      document.dispatchEvent(new CustomEvent('besom:data', { detail: doc }));
-      return performance.now() - began;
-    });
+    await page.evaluate(detail => { document.dispatchEvent(new CustomEvent('besom:data', { detail })); }, times(data('big'), 20)); // 2,000 trials
     assert.equal(await page.getByLabel('Metric', { exact: true }).inputValue(), 'val_loss');
     assert.equal(await page.locator('#curves').getByLabel('Group by').inputValue(), 'axis:batch_size');
     assert.match(await text(page, '#curves .legend'), /1 ?000|1000/);
-    console.log(`  2,000 trials, 50 epochs, 8 metrics: taken over and drawn in ${ms.toFixed(0)} ms`);
     for (const id of ['leaderboard', 'effects', 'heatmap', 'parallel', 'scatter', 'curves']) {
-      const began = Date.now();
       await see(page, id);
       await page.locator(id === 'curves' ? '#curves canvas' : `#${id} .body`).first().waitFor();
-      console.log(`  2,000 trials: ${id} in ${Date.now() - began} ms`);
+      await clean(page, id);
     }
-    const began = Date.now();
     await changes(page, 'curves', 'every one of 2,000 trials', () => page.locator('#curves').getByRole('button', { name: 'every trial' }).click());
-    console.log(`  2,000 trials: every trial’s curve in ${Date.now() - began} ms`);
-    await close(page);
-  },
-
-  async 'size, and when something is seen'() {
-    const bytes = statSync(join(folder, 'big.html')).size;
-    assert.ok(bytes < 3e6, `${bytes} bytes`);
-    const page = await open('big');
-    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
-    const [paint, drawn] = await page.evaluate(() => [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart]);
-    console.log(`  100 trials, 50 epochs, 8 metrics: ${(bytes / 1e6).toFixed(2)} MB; first paint after ${paint.toFixed(0)} ms, script done after ${drawn} ms`);
     await close(page);
   },
 };

@@ -47,4 +47,5 @@ for name in real big hostile; do
   "$besom" report "$name" --out "$name-out" --json >"$name.data"
   "$besom" compare "$name" --out "$name-out" --rows 0 --json >"$name.compare"
 done
-node "$tests/report.mjs" "$work"
+node "$tests/report.mjs" "$work" || fail 'the page'
+node "$tests/speed.mjs" "$work" || fail 'how large it is, or how soon it answers'

@@ -50,6 +50,9 @@ export class Chart {
       this.chart.on(event, handler);
     }
     this.chart.getZr().on('mousemove', event => { this.mouse = { x: event.offsetX, y: event.offsetY }; });
+    if (this.onkey) { // so that keys are for the chart that was dragged over; the mouse alone gives it no focus
+      this.chart.getZr().on('mousedown', () => this.element.focus({ preventScroll: true }));
+    }
     this.chart.getZr().on('globalout', () => { this.mouse = null; });
   }
 

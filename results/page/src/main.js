@@ -43,7 +43,7 @@ class App {
     this.setScheme(this.scheme.value, true);
     this.title = h('h1', {});
     this.lead = h('p', { class: 'lead' });
-    this.links = this.sections.map(s => h('a', { href: `#${s.id}` }, s.short));
+    this.links = this.sections.map(s => h('a', { href: `#${s.id}`, onclick: () => this.drawUpTo(s) }, s.short));
     this.nav = h('nav', { 'aria-label': 'Sections' }, h('ul', {}, this.links.map(a => h('li', {}, a))));
     this.bar = h('div', { class: 'bar', role: 'group', 'aria-label': 'For all figures' }, this.metric.element, this.at.element, this.filter.element);
     for (const part of [this.bar, ...this.sections.map(s => s.element), ...this.links.map(a => a.parentElement)]) {
@@ -81,6 +81,7 @@ class App {
   }
 
   update(doc) {
+    const first = !this.model;
     this.model = new Model(doc);
     const m = this.model, name = label(doc.sweep.name);
     document.title = `${name}, besom ${this.stream ? 'live' : 'report'}`;
@@ -100,6 +101,11 @@ class App {
       this.links[i].parentElement.hidden = !there;
     });
     this.choose({});
+    const asked = first && this.sections.find(s => location.hash === `#${s.id}`);
+    if (asked) { // there was nothing to go to until now
+      this.drawUpTo(asked);
+      asked.element.scrollIntoView({ behavior: 'instant' });
+    }
   }
 
   choose(change) {
@@ -123,11 +129,16 @@ class App {
     }
   }
 
-  draw(section) {
-    if (this.model && section.stale && !section.element.hidden && (section.near || section.eager || this.state.print)) {
+  draw(section, now) {
+    if (this.model && section.stale && !section.element.hidden && (section.near || section.eager || now || this.state.print)) {
       section.stale = false;
       section.draw(this.view, this.colors);
     }
+  }
+
+  /** Before somebody goes to `target`: what stands above it would grow on the way there, and push it out of sight. */
+  drawUpTo(target) {
+    this.sections.slice(0, this.sections.indexOf(target) + 1).forEach(s => this.draw(s, true));
   }
 
   /** All of it at once, as for paper. */
