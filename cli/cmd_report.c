@@ -17,7 +17,7 @@
 static const char doc[] =
     "Writes a page that shows all of a sweep, for a browser.\n\n"
     "  besom report quickstart                  writes quickstart.html\n"
-    "  besom report quickstart -o report.html   somewhere else; - is standard output\n"
+    "  besom report quickstart -o report.html   elsewhere; - is standard output\n"
     "  besom report quickstart --json           the data alone, for programs\n\n"
     "The page is one file that needs no network: how to run the sweep again, learning curves, the "
     "leaderboard, what each axis does, a heat map of two axes, parallel coordinates, two metrics "

@@ -26,15 +26,16 @@ const char *argp_program_version = "besom " BESOM_VERSION;
 
 static const char doc[] =
     "Shows the page of besom report in a browser and keeps it up to date.\n\n"
-    "  besom serve quickstart            prints the address to open, serves until Ctrl-C\n"
+    "  besom serve quickstart            prints the address to open\n"
     "  besom serve                       the sweep that ran last\n"
     "  besom serve quickstart --port 0   at any port that is free\n\n"
-    "The page changes as the run goes on, and keeps what was chosen on it.  It is served at "
-    "127.0.0.1 "
-    "alone, to whoever has the whole address; from another machine through a tunnel with the same "
-    "port at both ends: ssh -L 23766:127.0.0.1:23766 HOST.  The database is only read: the run "
-    "does "
-    "not notice, and may begin and end meanwhile.  SWEEP is a name or a sweep file.\n\nOptions:";
+    "The page changes as the run goes on, and keeps what was chosen on it.  It is served until "
+    "Ctrl-C, at 127.0.0.1 alone, to whoever has the whole address; from another machine through a "
+    "tunnel with the same port at both ends:\n\n"
+    "  ssh -L 23766:127.0.0.1:23766 HOST\n\n"
+    "The database is only read: the run does not notice, and may begin and end meanwhile.  SWEEP "
+    "is "
+    "a name or a sweep file.\n\nOptions:";
 
 enum { PORT = 23766 /* "besom" on the keys of a telephone */, SIGNALS = 3 };
 

@@ -21,8 +21,7 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Examples:\n"
     "  besom-trainer export besom-train/3f0c2a91b7de -o weights.safetensors\n"
-    "  besom-trainer export besom-train/3f0c2a91b7de/cp-0005.safetensors -o w.safetensors "
-    "--averaged\n"
+    "  besom-trainer export besom-train/3f0c2a91b7de -o w.safetensors --averaged\n"
     "\n"
     "Writes the weights and buffers of a checkpoint, or of a folder's latest, under the names that "
     "PyTorch's nn.Sequential of the same layers gives them: for load_state_dict(), or for "

@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Examples:\n"
-    "  besom-trainer probe                            five initializations of ten layers\n"
+    "  besom-trainer probe                            five initializations\n"
     "  besom-trainer probe a.json b.json              what each CONFIG begins with\n"
     "  besom-trainer probe a.json --data unit-normal\n"
     "\n"

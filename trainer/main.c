@@ -42,10 +42,9 @@ static int help(void) {
     for (int i = 0; i < COMMAND_COUNT; i++) {
         (void)printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    (void)puts(
-        "\n`besom-trainer COMMAND --help' tells more; besom-trainer(1) lists the config's keys.\n"
-        "Exit status: 0 done, 1 failed, 2 misuse or a bad config, 71 out of memory,\n"
-        "74 storage failed, 85 saved on request: call again to go on.");
+    (void)puts("\n`besom-trainer COMMAND --help' tells more, besom-trainer(1) the config's keys.\n"
+               "Exit status: 0 done, 1 failed, 2 misuse or a bad config, 71 out of memory,\n"
+               "74 storage failed, 85 saved on request: call again to go on.");
     return command_finish(STATUS_DONE);
 }
 
