@@ -145,6 +145,37 @@ sqlite3 watched/results.db "UPDATE sweep SET name = 'renamed'"
 wait_for 60 grep -q '^status {"trouble": "no sweep' events
 sqlite3 watched/results.db "UPDATE sweep SET name = 'small', description = 'back again'"
 wait_for 60 grep -q '^document.*back again' events
+
+# Another program has it locked: that is told when it lasts, what was shown stays, and it goes on.
+python3 - <<'EOS' >lock.out 2>&1 &
+import os, sqlite3, time
+db = sqlite3.connect("watched/results.db", isolation_level=None, timeout=60)
+db.execute("PRAGMA locking_mode = EXCLUSIVE")
+db.execute("BEGIN EXCLUSIVE")
+db.execute("UPDATE sweep SET description = 'behind the lock'")
+open("locked", "w").close()
+deadline = time.monotonic() + 120
+while not os.path.exists("unlock") and time.monotonic() < deadline:
+    time.sleep(0.05)
+db.execute("COMMIT")
+db.close()
+EOS
+locker=$!
+wait_for 60 [ -e locked ]
+touch watched/results.db # something to look at
+wait_for 60 sh -c 'grep "^status" events | tail -n 1 | grep -q "locked"'
+said 'results.db.*locked' served.err
+! grep -q 'behind the lock' events || fail 'a document of what is not committed'
+python3 "$here/serve.py" follow "$url" newcomer 2>follow.err & # is given the last document, and the status
+wait_for 60 grep -q '^status.*locked' newcomer
+said '^document.*back again' newcomer
+: >unlock
+wait "$locker"
+equal $? 0 "the lock: $(cat lock.out)"
+for file in events newcomer; do
+  wait_for 60 grep -q '^document.*behind the lock' $file
+  wait_for 60 sh -c "grep '^status' $file | tail -n 1 | grep -q null"
+done
 kill -0 "$server" || fail 'it has ended'
 
 # Bad clients.
