@@ -4,6 +4,7 @@ Metrics and their statistics are those of `besom compare`; what it does not know
 a query over the views of results.db; what no view has, the learned numbers, is read from the last checkpoints."""
 
 import array
+import collections
 import functools
 import glob
 import json
@@ -20,13 +21,15 @@ class Missing(Exception):
 
 
 class Sample:
-    """Numbers by seed (replicate) with mean, std (n - 1) and n; of the two sides, where there are two, the means as well.
-    On the scale "factor" all but mean_a and mean_b are decimal logarithms."""
+    """Numbers by seed (replicate) with mean, std (n - 1) and n; of the two sides, where there are two, the numbers and means as
+    well.  On the scale "factor" all but mean_a and mean_b are decimal logarithms."""
 
-    def __init__(self, values, mean=None, std=None, mean_a=None, mean_b=None):
+    def __init__(self, values, mean=None, std=None, mean_a=None, mean_b=None, a=None, b=None):
         if not values:
             raise Missing("no seed has a value")
         self.values = values
+        self.a = a
+        self.b = b
         self.n = len(values)
         self.mean = statistics.fmean(values.values()) if mean is None else mean
         self.std = (statistics.stdev(values.values()) if self.n > 1 else 0.0) if std is None else std
@@ -35,15 +38,15 @@ class Sample:
 
 
 class Point:
-    """A point of a sweep's grid: its label, its config, its complete trials by replicate, the names of all trials' folders, and how
-    many trials it has and how many of them failed."""
+    """A point of a sweep's grid: its label, its config, its complete trials by replicate, the names of all trials' folders, the
+    replicates of all of them, and by reason how many failed."""
 
     def __init__(self, label, config):
         self.label = label
         self.config = config
         self.trials = {}
-        self.count = 0
-        self.failed = 0
+        self.replicates = []
+        self.failed = collections.Counter()
         self.keys = {}
 
 
@@ -131,18 +134,21 @@ class Results:
         """The sweep's points in the order of its file."""
         points = {}
         rows = self.db.execute(
-            "SELECT params, label, config, trial, status, replicate, key FROM trials WHERE sweep = ? ORDER BY trial", (sweep,)
+            "SELECT params, label, config, trial, status, replicate, key, (SELECT reason FROM failures f WHERE f.trial = trials.trial"
+            " ORDER BY attempt DESC LIMIT 1) FROM trials WHERE sweep = ? ORDER BY trial",
+            (sweep,),
         )
-        for params, label, config, trial, status, replicate, key in rows:
+        for params, label, config, trial, status, replicate, key, reason in rows:
             if params not in points: # a shared trial has the config of the sweep that made it: this one's axes go over it
                 config = json.loads(config)
                 for path, value in json.loads(params).items():
                     put_at_path(config, path, value)
                 points[params] = Point(label, config)
             point = points[params]
-            point.count += 1
+            point.replicates.append(replicate)
             point.keys[trial] = key
-            point.failed += status == "failed"
+            if status == "failed":
+                point.failed[reason or "for no reason told"] += 1
             if status == "complete":
                 point.trials[replicate] = trial
         if not points:
@@ -215,7 +221,7 @@ class Results:
             values = {s: of_a[s] - of_b[s] for s in of_a if s in of_b}
             if pair["seeds"] != len(values):
                 raise Missing(f"{sweep}: besom compares {pair['seeds']} seeds where {len(values)} have both values")
-            return Sample(values, pair["difference"], pair["std"], pair["mean_a"], pair["mean_b"])
+            return Sample(values, pair["difference"], pair["std"], pair["mean_a"], pair["mean_b"], of_a, of_b)
         of_a = self.side(sweep, a, measure)
         if not b:
             return Sample(of_a)
@@ -226,7 +232,27 @@ class Results:
         means = [statistics.fmean(side[s] for s in values) for side in (of_a, of_b)]
         if self.claims["measures"][measure]["scale"] == "factor":
             means = [10**mean for mean in means]
-        return Sample(values, mean_a=means[0], mean_b=means[1])
+        return Sample(values, mean_a=means[0], mean_b=means[1], a=of_a, b=of_b)
+
+    def clock(self):
+        """By sweep: how long any of its attempts ran, in seconds, and how many ran at a time.  The attempts are in no view, so this
+        reads a table; of one that was cut short with besom itself it is not known when it ended, and its last epoch counts."""
+        spans, slots = {}, {}
+        rows = self.db.execute(
+            "SELECT s.name, a.slot, a.started_at, CASE WHEN a.ended_at IS NULL OR a.reason = 'runner died'"
+            " THEN (SELECT max(at) FROM epoch e WHERE e.trial = a.trial AND e.attempt = a.attempt) ELSE a.ended_at END"
+            " FROM attempt a JOIN trial t ON t.id = a.trial JOIN sweep s ON s.id = t.sweep ORDER BY a.started_at"
+        )
+        for sweep, slot, begin, end in rows:
+            spans.setdefault(sweep, []).append((begin, begin if end is None else end))
+            slots.setdefault(sweep, set()).add(slot)
+        seconds = {}
+        for sweep, of_sweep in spans.items():
+            seconds[sweep], until = 0.0, -math.inf
+            for begin, end in of_sweep:
+                seconds[sweep] += max(0.0, end - max(begin, until))
+                until = max(until, end)
+        return {sweep: (seconds[sweep], len(slots[sweep])) for sweep in seconds}
 
     def series(self, points, metric=None, name=None):
         """By x: the values of the points' trials."""

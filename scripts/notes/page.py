@@ -1,5 +1,6 @@
 """Writes the page: for each note what was run, the numbers with intervals, the picture and the verdict."""
 
+import collections
 import glob
 import json
 import math
@@ -29,7 +30,7 @@ class Outcome:
         self.p = 1.0
         self.p_holm = None
         self.chosen = []
-        self.missing = 0
+        self.seeds = []  # all that were to be run
 
 
 def scale_of(claims, statement):
@@ -54,7 +55,7 @@ def edge(results, statement, point, candidates):
 
 
 def examine(results, claims, note):
-    """The outcomes of a note's statements, with Holm's correction over those that could be measured."""
+    """The outcomes of a note's statements."""
     outcomes = [Outcome(statement) for statement in note["statements"]]
     for outcome in outcomes:
         statement = outcome.statement
@@ -70,18 +71,23 @@ def examine(results, claims, note):
             outcome.sample = results.sample_of(
                 statement["sweep"], a, b, statement.get("metric"), statement.get("at"), statement.get("measure")
             )
-            outcome.missing = max(point.count for point in sides) - outcome.sample.n
+            outcome.seeds = sorted({seed for point in sides for seed in point.replicates})
         except Missing as error:
             outcome.reason = str(error)
-            continue
-        low, high = bounds(statement, scale_of(claims, statement))
-        outcome.p = p_value(outcome.sample.mean, outcome.sample.std, outcome.sample.n, low, high)
+    judge(claims, outcomes)
+    return outcomes
+
+
+def judge(claims, outcomes):
+    """Gives those that could be measured their verdicts, with Holm's correction over them."""
     measured = [outcome for outcome in outcomes if outcome.sample]
+    for outcome in measured:
+        low, high = bounds(outcome.statement, scale_of(claims, outcome.statement))
+        outcome.p = p_value(outcome.sample.mean, outcome.sample.std, outcome.sample.n, low, high)
     for outcome, p in zip(measured, holm([outcome.p for outcome in measured])):
         low, high = bounds(outcome.statement, scale_of(claims, outcome.statement))
         outcome.p_holm = p
         outcome.verdict = decide(outcome.sample.mean, p, low, high)
-    return outcomes
 
 
 def digits(value, figures=3):
@@ -165,12 +171,16 @@ def ran(results, folder, sweep):
         points = results.points(sweep)
     except Missing:
         return f"[{sweep}](../sweeps/notes/{sweep}.json) has not run."
-    seeds = max(point.count for point in points)
-    trials = sum(point.count for point in points)
+    seeds = max(len(point.replicates) for point in points)
+    trials = sum(len(point.replicates) for point in points)
     complete = sum(len(point.trials) for point in points)
+    failed = sum((point.failed for point in points), collections.Counter())
     text = f"[{sweep}](../sweeps/notes/{sweep}.json): {description_of(folder, sweep)}. {len(points)} point{'s' * (len(points) > 1)}, {seeds} seeds"
     if complete < trials:
-        text += f"; {complete} of {trials} trials are complete, the others diverged or have not run"
+        others = [f"{count} {reason if reason == 'diverged' else f'failed ({reason})'}" for reason, count in sorted(failed.items())]
+        left = trials - complete - failed.total()
+        others += [f"{left} {'has' if left == 1 else 'have'} not run to the end"] * (left > 0)
+        text += f"; {complete} of {trials} trials are complete, {', '.join(others)}"
     return text + "."
 
 
@@ -201,9 +211,9 @@ def verdict_lines(claims, outcomes):
     return lines
 
 
-def section(results, claims, folder, note, outcomes, names, missing):
+def section(claims, note, outcomes, what_ran, names, missing):
     lines = [f"## {note['id']}. {note['title']}", "", f"The note: {note['claim']}", "", *verdict_lines(claims, outcomes), "", "Run:", ""]
-    lines += [f"- {ran(results, folder, sweep)}" for sweep in note["sweeps"]]
+    lines += [f"- {text}" for text in what_ran]
     lines += ["", "| | statement | claimed | found, 95% interval; the two sides | seeds | p, Holm | verdict |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for outcome in outcomes:
         statement = outcome.statement
@@ -216,7 +226,7 @@ def section(results, claims, folder, note, outcomes, names, missing):
         if sample.mean_a is not None:
             unit = "%" if scale == "share" else ""
             found += f"; {shown(sample.mean_a, scale)}{unit} and {shown(sample.mean_b, scale)}{unit}"
-        seeds = f"{sample.n}" + (f" of {sample.n + outcome.missing}" if outcome.missing else "")
+        seeds = f"{sample.n}" + (f" of {len(outcome.seeds)}" if len(outcome.seeds) > sample.n else "")
         lines.append(
             f"| {statement['id']} | {statement['says']} | {region(statement, scale)} | {found} | {seeds} | {probability(outcome.p_holm)} | **{outcome.verdict}** |"
         )
@@ -274,21 +284,44 @@ may say otherwise, and every section ends with what it cannot say. The numbers b
 """
 
 
-def cost_section(claims, out):
+def cost_section(results, claims, out):
     lines = ["## What it took", ""]
     total = costs(out)
-    if not total:
+    clock = {name: clock for name, clock in results.clock().items() if name in total}
+    if not clock:
         return lines + ["The results folder does not say.", ""]
     seconds = sum(entry["processor_seconds"] for entry in total.values())
+    minutes = sum(wall for wall, _ in clock.values()) / 60
+    jobs = max(jobs for _, jobs in clock.values())
+    fewer = [f", those of {name} {n}" for name, (_, n) in clock.items() if n < jobs]
     lines += [
-        f"{seconds:,.0f} processor seconds, which is {seconds / 120:.0f} minutes of two cores that have nothing else to do. "
+        f"{seconds:,.0f} processor seconds, which is {seconds / 120:.0f} minutes of two cores that have nothing else to do. By the clock trainings ran for "
+        f"{minutes:.0f} minutes, {jobs} at a time{''.join(fewer)}; other work on the machine makes that longer. "
         "A trial that two sweeps have in common is trained once, by the first of them, and costs the other nothing.",
         "",
-        "| sweep | processor seconds |",
-        "| --- | ---: |",
+        "| sweep | processor seconds | seconds by the clock |",
+        "| --- | ---: | ---: |",
     ]
-    lines += [f"| {name} | {total[name]['processor_seconds']:,.0f} |" for name in claims["sweeps"] if name in total]
+    for name in claims["sweeps"]:
+        if name in total:
+            lines.append(f"| {name} | {total[name]['processor_seconds']:,.0f} | {clock[name][0] if name in clock else 0:,.0f} |")
     return lines + [""]
+
+
+def verdict_row(claims, note, outcome):
+    """A line of the table of all verdicts."""
+    scale = scale_of(claims, outcome.statement)
+    found = effect(outcome, scale) if outcome.sample else ""
+    anchor = f"{note['id']}. {note['title']}".lower().translate(str.maketrans(" ", "-", ".,()"))
+    return f"| [{outcome.statement['id']}](#{anchor}) | {outcome.statement['says']} | {found} | {outcome.verdict} |"
+
+
+def values_rows(outcome):
+    """What values.csv has of a statement: a line for each seed, empty where the seed has no value."""
+    sample = outcome.sample
+    for seed in outcome.seeds if sample else []:
+        numbers = [side.get(seed) if side else None for side in (sample.values, sample.a, sample.b)]
+        yield ",".join([outcome.statement["id"], str(seed), *("" if x is None else f"{x:.17g}" for x in numbers)])
 
 
 def write(claims, sweeps, out, besom, page, only=None):
@@ -305,24 +338,18 @@ def write(claims, sweeps, out, besom, page, only=None):
     for note in notes:
         outcomes = by_note[note["id"]] = examine(results, claims, note)
         names, missing = pictures.draw(results, note, folder)
-        sections += section(results, claims, sweeps, note, outcomes, names, missing)
+        sections += section(claims, note, outcomes, [ran(results, sweeps, sweep) for sweep in note["sweeps"]], names, missing)
         print(f"{note['id']}: {summary(outcomes)}", flush=True)
 
     every = [outcome for outcomes in by_note.values() for outcome in outcomes]
     lines = [INTRO, "## Verdicts", "", f"Of {len(every)} statements {summary(every)}.", ""]
     lines += ["| note | statement | found, 95% interval | verdict |", "| --- | --- | --- | --- |"]
     for note in notes:
-        for outcome in by_note[note["id"]]:
-            scale = scale_of(claims, outcome.statement)
-            found = effect(outcome, scale) if outcome.sample else ""
-            anchor = f"{note['id']}. {note['title']}".lower().translate(str.maketrans(" ", "-", ".,()")).replace("(", "")
-            lines.append(f"| [{outcome.statement['id']}](#{anchor}) | {outcome.statement['says']} | {found} | {outcome.verdict} |")
+        lines += [verdict_row(claims, note, outcome) for outcome in by_note[note["id"]]]
     lines += ["", "## Where", ""] + [f"- {key}: {value}" for key, value in machine(out)] + [""]
-    lines += cost_section(claims, out) + sections
+    lines += cost_section(results, claims, out) + sections
     with open(page, "w") as file:
         file.write("\n".join(lines).rstrip() + "\n")
     with open(os.path.join(folder, "values.csv"), "w") as file:
-        file.write("statement,seed,value\n")
-        for outcome in every:
-            for seed, value in (outcome.sample.values if outcome.sample else {}).items():
-                file.write(f"{outcome.statement['id']},{seed},{value:.17g}\n")
+        file.write("statement,seed,value,a,b\n")
+        file.writelines(f"{row}\n" for outcome in every for row in values_rows(outcome))

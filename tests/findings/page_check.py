@@ -153,6 +153,8 @@ with tempfile.TemporaryDirectory() as work:
     check("good lr=0.2 (the end of its grid)" in page, "the rate that validation chooses is not said")
     check("Not drawn" not in page, "something was not drawn")
     check("| planted |" in page and "processor seconds" in page, "what it took")
+    check(" minutes, 2 at a time, those of absent 1; " in page, "how long it took by the clock")
+    check("1 point, 1 seeds; 0 of 1 trials are complete, 1 failed (exit)." in page, "why a trial is not complete")
 
     a, b = ([accuracy(choice, rate, seed)[1] for seed in range(1, 9)] for choice, rate in (("good", 0.2), ("plain", 0.1)))
     difference = np.subtract(a, b)
@@ -166,8 +168,11 @@ with tempfile.TemporaryDirectory() as work:
     check(wanted in row(page, "X1c"), f"{wanted} is not in {row(page, 'X1c')}")
 
     with open(f"{work}/first/findings/values.csv") as file:
-        values = {(r["statement"], int(r["seed"])): float(r["value"]) for r in csv.DictReader(file)}
+        rows = {(r["statement"], int(r["seed"])): r for r in csv.DictReader(file)}
+    values = {key: float(row["value"]) for key, row in rows.items()}
     for seed in range(1, 9):
+        sides = [float(rows["X1c", seed][side]) for side in ("a", "b")]
+        check(abs(sides[0] - a[seed - 1]) < 1e-12 and abs(sides[1] - b[seed - 1]) < 1e-12, f"values.csv, X1c of seed {seed}: {sides}")
         check(abs(values["X1c", seed] - difference[seed - 1]) < 1e-12, f"values.csv, X1c of seed {seed}: {values['X1c', seed]}")
         check(abs(10 ** values["X1f", seed] - (1000 + seed) / (2000 + seed)) < 1e-4, f"values.csv, X1f of seed {seed}")
 
