@@ -36,9 +36,9 @@ def describe_machine(out, besom):
         json.dump(machine, file)
 
 
-def run(sweeps, folder, out, besom, jobs):
-    """Runs each of the named sweeps in turn.  A sweep with failed trials (a rate at which trainings diverge) ends with
-    status 1 and counts as run; anything else that goes wrong ends the program."""
+def run(sweeps, alone, folder, out, besom, jobs):
+    """Runs each of the named sweeps in turn, those in `alone`, which measure time, one trainer at a time.  A sweep with failed
+    trials (a rate at which trainings diverge) ends with status 1 and counts as run; anything else that goes wrong ends the program."""
     os.makedirs(out, exist_ok=True)
     describe_machine(out, besom)
     begin = time.monotonic()
@@ -46,7 +46,7 @@ def run(sweeps, folder, out, besom, jobs):
         print(f"[{number}/{len(sweeps)}] {name}, {(time.monotonic() - begin) / 60:.1f} min so far", flush=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.monotonic()
-        command = [besom, "run", os.path.join(folder, name + ".json"), "--out", out, "--jobs", str(jobs), "--quiet"]
+        command = [besom, "run", os.path.join(folder, name + ".json"), "--out", out, "--jobs", str(1 if name in alone else jobs), "--quiet"]
         child = subprocess.Popen(command, stderr=subprocess.STDOUT)
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C goes to besom as well, which saves and leaves
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
@@ -61,6 +61,9 @@ def run(sweeps, folder, out, besom, jobs):
             file.write(json.dumps(cost) + "\n")
         if status not in (0, 1):
             sys.exit(f"besom run {name} ended with status {status}; run this again to go on")
+    total = costs(out).values()
+    spent = [sum(entry[key] for entry in total) for key in ("processor_seconds", "wall_seconds")]
+    print(f"All is done, by all runs together in {spent[0]:,.0f} processor seconds and {spent[1] / 60:.0f} minutes.")
 
 
 def costs(out):
