@@ -1,6 +1,6 @@
 """What a statement of claims.json measures: a sample of numbers, one for each seed, out of a results folder.
 
-Metrics and their statistics are those of `besom compare`; what it does not know, the looks into the layers and times, is
+Metrics are those of `besom compare`, to which statistics are held; what it does not know, the looks into the layers and times, is
 a query over the views of results.db; what no view has, the learned numbers, is read from the last checkpoints."""
 
 import array
@@ -24,17 +24,24 @@ class Sample:
     """Numbers by seed (replicate) with mean, std (n - 1) and n; of the two sides, where there are two, the numbers and means as
     well.  On the scale "factor" all but mean_a and mean_b are decimal logarithms."""
 
-    def __init__(self, values, mean=None, std=None, mean_a=None, mean_b=None, a=None, b=None):
+    def __init__(self, values, a=None, b=None, factor=False):
         if not values:
             raise Missing("no seed has a value")
         self.values = values
         self.a = a
         self.b = b
         self.n = len(values)
-        self.mean = statistics.fmean(values.values()) if mean is None else mean
-        self.std = (statistics.stdev(values.values()) if self.n > 1 else 0.0) if std is None else std
-        self.mean_a = mean_a
-        self.mean_b = mean_b
+        self.mean = statistics.fmean(values.values())
+        self.std = statistics.stdev(values.values()) if self.n > 1 else 0.0
+        self.mean_a, self.mean_b = (statistics.fmean(side[s] for s in values) if side else None for side in (a, b))
+        if factor and b:
+            self.mean_a, self.mean_b = 10**self.mean_a, 10**self.mean_b
+
+    def hold_to(self, what, mean, std):
+        """Raises Missing unless besom has the same mean and standard deviation."""
+        if not (math.isclose(mean, self.mean, rel_tol=1e-9, abs_tol=1e-12) and math.isclose(std or 0.0, self.std, rel_tol=1e-6, abs_tol=1e-9)):
+            raise Missing(f"{what}: besom has {mean} with {std}, by its values it is {self.mean} with {self.std}")
+        return self
 
 
 class Point:
@@ -214,14 +221,14 @@ class Results:
             seeds = compared["seeds"]
             of_a = {s: v for s, v in zip(seeds, rows[a]["values"]) if v is not None}
             if not b:
-                return Sample(of_a, rows[a]["mean"], rows[a]["std"])
+                return Sample(of_a).hold_to(a.label, rows[a]["mean"], rows[a]["std"])
             of_b = {s: v for s, v in zip(seeds, rows[b]["values"]) if v is not None}
             ranks = [str(rows[a]["rank"]), str(rows[b]["rank"])]
             pair = self.compare(sweep, "--metric", metric, "--at", str(at), "--a", ranks[0], "--b", ranks[1])[0]
             values = {s: of_a[s] - of_b[s] for s in of_a if s in of_b}
             if pair["seeds"] != len(values):
                 raise Missing(f"{sweep}: besom compares {pair['seeds']} seeds where {len(values)} have both values")
-            return Sample(values, pair["difference"], pair["std"], pair["mean_a"], pair["mean_b"], of_a, of_b)
+            return Sample(values, of_a, of_b).hold_to(f"{a.label} less {b.label}", pair["difference"], pair["std"])
         of_a = self.side(sweep, a, measure)
         if not b:
             return Sample(of_a)
@@ -229,10 +236,7 @@ class Results:
         values = {s: of_a[s] - of_b[s] for s in of_a if s in of_b}
         if not values:
             raise Missing(f"no seed of {sweep} has {measure} on both sides")
-        means = [statistics.fmean(side[s] for s in values) for side in (of_a, of_b)]
-        if self.claims["measures"][measure]["scale"] == "factor":
-            means = [10**mean for mean in means]
-        return Sample(values, mean_a=means[0], mean_b=means[1], a=of_a, b=of_b)
+        return Sample(values, of_a, of_b, self.claims["measures"][measure]["scale"] == "factor")
 
     def clock(self):
         """By sweep: how long any of its attempts ran, in seconds, and how many ran at a time.  The attempts are in no view, so this
