@@ -24,7 +24,7 @@ int cmd_serve(int argc, char **argv) {
     }
     if (rc == ERR_OK) {
         (void)execv(program, argv);
-        rc = err_io(&err, errno, "start %s", program); // it is still this program
+        (void)err_io(&err, errno, "start %s", program); // it is still this program
         free(program);
     }
     return cmd_fail(&err);

@@ -25,6 +25,7 @@ from loop_disk import LoopDisk
 from sweeps import make_sweeps
 
 ROOT = HERE.parent.parent
+ABORT = {"CMOCKA_TEST_ABORT": "1"}  # one failure is enough: what comes after it may take minutes
 T, B = "besom-trainer", "besom"
 
 
@@ -471,7 +472,7 @@ class Switches:
 
     def outcome(self, words, bin_folder):
         try:
-            done = subprocess.run(words, env={**os.environ, "BESOM_BIN": str(bin_folder), "BESOM_SHIM": str(bin_folder / "besom-shim")},
+            done = subprocess.run(words, env={**os.environ, **ABORT, "BESOM_BIN": str(bin_folder), "BESOM_SHIM": str(bin_folder / "besom-shim")},
                                   cwd=self.c.folder, capture_output=True, text=True, timeout=300, check=False)
         except subprocess.TimeoutExpired:
             return "does not end"
