@@ -3,22 +3,21 @@
 // curves, and the first sight of 2,000 trials, may take 3 s.
 //   CHROMIUM=... BESOM_NPM=... node speed.mjs FOLDER     where report.sh has put its pages, and nothing else runs of it
 //
-// A time is the best of several, every time in a fresh page, and there are more goes as long as one is above the bound.  Machines are
-// shared: where others keep the processors busy, the clock on the wall says nothing of the page.  What the page's main thread has
-// computed is held to the bound in any case, the clock when the machine's load is no more than twice its processors.
+// A time is the best of several, every time in a fresh page.  Machines are shared and of many kinds, so a test that ran anywhere
+// would say nothing of the page by its clock: with BESOM_CALM=1, on a machine that does nothing else, the times are held to their bounds, and
+// there are more goes as long as one is above its own.  Without, what the main thread has computed is held to SLACK times the
+// bound: what grows with the square of the trials is found out by that.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { browser, close, look, newPage, see, text } from './page.mjs';
 import { times } from './times.mjs';
 
-const BOUND_MS = 1000, LARGE_MS = 3000, SEVERAL = 3, TRIES = 10;
+const BOUND_MS = 1000, LARGE_MS = 3000, SLACK = 5, calm = process.env.BESOM_CALM === '1', SEVERAL = calm ? 3 : 1, TRIES = 10;
 const large = new Set(['first paint', 'curves of every trial', 'their means again', 'longest task'].map(what => `2,000 trials: ${what}`));
 const folder = process.argv[2], walls = new Map(), computed = new Map();
 const note = (bests, what, ms) => bests.set(what, Math.min(ms, bests.get(what) ?? Infinity));
-const above = bests => [...bests].filter(([what, ms]) => ms >= (large.has(what) ? LARGE_MS : BOUND_MS));
-const busy = () => loadavg()[0] > 2 * availableParallelism();
+const above = (bests, slack = 1) => [...bests].filter(([what, ms]) => ms >= slack * (large.has(what) ? LARGE_MS : BOUND_MS));
 
 async function open(name, what) {
   const address = `file://${join(folder, `${name}.html`)}`, page = await newPage({}, url => url === address);
@@ -87,7 +86,7 @@ async function many() {
 }
 
 async function bestOf(act) {
-  for (let i = 0; i < SEVERAL || (i < TRIES && !busy() && above(walls).length); i++) {
+  for (let i = 0; i < SEVERAL || (calm && i < TRIES && above(walls).length); i++) {
     await act();
   }
 }
@@ -101,9 +100,5 @@ console.log(`100 trials, 50 epochs, 8 metrics: ${(bytes / 1e6).toFixed(2)} MB`);
 walls.forEach((ms, what) => console.log(`${what} after ${ms.toFixed(0)} ms${computed.has(what) ? `, computed for ${computed.get(what).toFixed(0)} ms` : ''}`));
 await browser.close();
 assert.ok(bytes < 3e6, `${bytes} bytes`);
-assert.deepEqual(above(computed), [], 'computed for longer than may be');
-if (busy() && above(walls).length) {
-  console.log(`SKIPPED: the clock is not held to its bounds, at a load of ${loadavg()[0]} on ${availableParallelism()} processors`);
-} else {
-  assert.deepEqual(above(walls), [], 'took longer than may be');
-}
+assert.deepEqual(above(computed, calm ? 1 : SLACK), [], 'computed for longer than may be');
+assert.ok(!calm || above(walls).length === 0, `took longer than may be: ${above(walls)}`);
