@@ -115,7 +115,7 @@ def only(parser):
 
 
 def main():
-    c = Campaign("kills", 200, __doc__, only)
+    c = Campaign("kills", 100, __doc__, only)
     names = [c.args.only] if c.args.only else NAMES
     sweeps = make_sweeps(c.folder / "sweeps", replicates=8)
     whole, seconds = run_undisturbed(c.folder, {name: sweeps[name] for name in names})

@@ -67,7 +67,7 @@ class Calls:
             parser.add_argument("--jobs", type=int, default=3, metavar="N",
                                 help="cases at a time (3): most of a case is waiting, and three keep one core busy")
             parser.add_argument("--rule", metavar="TEXT", help="one case: program,call,nth,errno as a failure printed it")
-        self.c = Campaign("nth_call", default_count=500, about=__doc__, add_arguments=more_arguments)
+        self.c = Campaign("nth_call", default_count=250, about=__doc__, add_arguments=more_arguments)
         self.sanitized = {}
         if self.c.args.asan:
             os.environ["BESOM_INJECT_LIBRARY"] = str(pathlib.Path(os.environ["BESOM_BIN"], "../tests/libinject.so").resolve())

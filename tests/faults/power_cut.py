@@ -82,7 +82,7 @@ class Cuts:
 
 
 def main():
-    c = Campaign("power_cut", default_count=50, about=__doc__)
+    c = Campaign("power_cut", default_count=30, about=__doc__)
     disk = LoopDisk.make(c)
     if disk is None:
         skip("power cuts need root, loop devices and ext4")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every named kill site: before and after each system call on which an order of commits rests, a sweep meets its end.
 
-At each of the first three occurrences of a site, in turn
+At the first occurrence of a site, or as many as --occurrences says, in turn
     kill         the process that is there gets SIGKILL; a dead trainer is started again by its runner
     kill-runner  so does the runner, at the same moment (where the site is in a trainer)
     cut          so do both, and the power of the file system goes (a loop-mounted ext4, as root; else these are left out,
@@ -21,7 +21,6 @@ from inject import Injection, Rule
 from loop_disk import LoopDisk
 from sweeps import RETRIES
 
-OCCURRENCES = 3
 
 # `begin`: fresh; resumed: a folder in which a trainer and its runner were killed while a checkpoint was half done;
 # stopped: one whose runner was asked to stop, so that it has checkpoints that are to go.
@@ -125,6 +124,7 @@ class Sites:
     def __init__(self):
         def more_arguments(parser):
             parser.add_argument("--only", default="", metavar="TEXT", help="the sites with this in their names")
+            parser.add_argument("--occurrences", type=int, default=1, metavar="N", help="of each site the first N (default: 1, the short form)")
         self.c = Campaign("sites", default_count=None, about=__doc__, add_arguments=more_arguments)
         self.sweep = write_sweep(self.c.folder / "sweep.json", SWEEP)
         self.lines = self.c.folder / "lines"
@@ -209,7 +209,7 @@ class Sites:
         for site in sites:
             if met[site.name] == 0:
                 self.c.failed(f"{site.name}: never met")
-            for nth in range(1, min(met[site.name], OCCURRENCES) + 1):
+            for nth in range(1, min(met[site.name], self.c.args.occurrences) + 1):
                 for action in actions_of(site, self.disk):
                     self.try_case(site, nth, action)
                     per_action[action] += 1

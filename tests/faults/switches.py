@@ -160,7 +160,7 @@ SWITCHES = [
         "no_orphans"),
     # a control group would do the same, where one can be made
     Switch("subreaper", "runner/shim_main.c", [("(void)prctl(PR_SET_CHILD_SUBREAPER, 1); ", "(void)0; "), NO_GROUP],
-           ("faults:orphans.py --count 6 --tame",)),
+           ("faults:orphans.py --count 15 --tame",)),
     Switch("trainer-dies-with-its-shim", "runner/shim_main.c", [("(void)prctl(PR_SET_PDEATHSIG, SIGKILL);", "(void)0;"), NO_GROUP],
            ("shim_killed",)),
     off("descriptors-closed", "runner/shim_main.c",
@@ -457,7 +457,7 @@ class Switches:
                 self.build.link(f"tests/{what}", switch, changed, program)
             return self.outcome([str(program)], bin_folder)
         if kind == "sites":
-            return self.outcome([str(HERE / "sites.py"), "--only", what], bin_folder)
+            return self.outcome([str(HERE / "sites.py"), "--occurrences", "3", "--only", what], bin_folder)
         if kind == "faults":
             return self.outcome([str(HERE / what.split()[0]), *what.split()[1:]], bin_folder)
         if kind == "e2e":
