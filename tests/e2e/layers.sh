@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cat >sweep.json <<'S'
-{"name": "look", "config": {"dataset": {"name": "fashion-mnist", "train": 1500, "test": 500}, "model": "lenet5",
+{"name": "look", "config": {"dataset": {"name": "fashion-mnist", "train": 3000, "test": 500}, "model": "lenet5",
  "activation": "relu", "epochs": 6, "batch_size": 64, "inspect": {"every": 2}},
  "grid": {"init": ["he_normal", {"name": "normal", "std": 0.001}]}}
 S
