@@ -88,6 +88,7 @@ class Campaign:
                             help="repeats an earlier campaign (default: from the clock)")
         parser.add_argument("--keep", action="store_true", help="leave the work folder behind")
         parser.add_argument("--verbose", action="store_true", help="say more of each case")
+        parser.add_argument("--fail-fast", action="store_true", help="leave at the first failure")
         if add_arguments is not None:
             add_arguments(parser)
         self.args = parser.parse_args()
@@ -121,6 +122,8 @@ class Campaign:
         """`text` says what to do to see it again."""
         self.failures += 1
         self.say(f"FAILED: {text}")
+        if self.args.fail_fast:
+            self.finish()
 
     def decided(self, cases, wrong):
         """So many cases at once: all have passed when `wrong` is "", else all have failed, and it says why."""

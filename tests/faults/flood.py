@@ -9,12 +9,15 @@ A round runs trials side by side, as many as there are workers:
     records   epoch records, which all have to be stored: reading waits for the disk
     paced     an epoch record each 20 ms, with the time at which it was printed
 
+A flood that a fast machine is done with within two seconds shows little: it is made anew, twice as large.
+
 What is measured: the runner's peak memory (VmHWM), how late the paced trial's records arrive, committed, on the
 runner's --json, and the size of the files.  The delay that counts is the runner's: where the machine itself
 is late is told by the same flooder printing to a pipe of this script, at the same time.
 """
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,6 +28,7 @@ from campaign import Campaign, query, start_besom, tool, write_sweep
 PACE_MS = 20
 LATE_S = 0.1           # an epoch is to be heard within this
 LATE_SHARE = 0.01      # and so few may be later, on a machine that others use
+FLOOD_MIN_S = 2.0
 RSS_MAX_KB = 48 << 10
 LOG_MAX = (16 << 20) + (1 << 17)
 FLOODER = tool("flooder")
@@ -88,7 +92,8 @@ def quantiles(delays):
 
 
 def flood_round(campaign, kinds, paced):
-    """One sweep: a trial for each of `kinds` (mode -> count) and the paced one."""
+    """One sweep: a trial for each of `kinds` (mode -> count) and the paced one.  False, and nothing is
+    checked, when the flood was too short."""
     out = campaign.folder / "out"
     modes = {**{mode: [FLOODER, mode, str(count)] for mode, count in kinds.items()},
              "paced": [FLOODER, "paced", str(paced), str(PACE_MS)]}
@@ -103,7 +108,7 @@ def flood_round(campaign, kinds, paced):
     started = time.monotonic()
     process = start_besom("run", sweep, "-j", len(modes), "--out", out, "--json", stdout=subprocess.PIPE)
     sampler = Sampler(process.pid)
-    delays, flooding, ends = [], [], {}
+    delays, flooding, ends, too_short = [], [], {}, False
     for line in process.stdout:
         now = time.time()
         event = json.loads(line)
@@ -113,6 +118,9 @@ def flood_round(campaign, kinds, paced):
                 flooding.append(delays[-1])
         elif event["event"] == "trial_ended":
             ends[event["label"]] = time.monotonic() - started
+            if ends.keys() == kinds.keys() and max(ends.values()) < FLOOD_MIN_S:
+                too_short = True
+                process.terminate()
     status = process.wait()
     control.stop()
     sampler.join()
@@ -123,6 +131,8 @@ def flood_round(campaign, kinds, paced):
     campaign.say(f"a pipe alone, {len(control.delays)}: {quantiles(control.delays)}")
     campaign.say(f"peak {sampler.peak / 1024:.1f} MB")
 
+    if too_short:
+        return False
     what = f"{' '.join(kinds)}: "
     late = sum(d > LATE_S for d in delays)  # also when a flood has just ended, and is put away
     machine = sum(d > LATE_S for d in control.delays)
@@ -132,6 +142,7 @@ def flood_round(campaign, kinds, paced):
     campaign.require(late <= LATE_SHARE * len(delays) + machine,
                      what + f"{late} of {len(delays)} records were later than 100 ms ({machine} without a runner)")
     check_folder(campaign, what, out, kinds, paced)
+    return True
 
 
 def check_folder(campaign, what, out, kinds, paced):
@@ -157,8 +168,10 @@ def main():
         seconds = 12 if rounds == 1 else campaign.random.randrange(8, 20)
         for kinds in ({"bytes": int(args.gigabytes * (1 << 30)), "lines": args.lines},
                       {"bytes": int(args.gigabytes * (1 << 28)), "records": args.records}):
-            flood_round(campaign, kinds, seconds * 1000 // PACE_MS)
-            subprocess.run(["rm", "-rf", campaign.folder / "out"], check=True)
+            while not flood_round(campaign, kinds, seconds * 1000 // PACE_MS):
+                kinds = {mode: 2 * count for mode, count in kinds.items()}
+                shutil.rmtree(campaign.folder / "out")
+            shutil.rmtree(campaign.folder / "out")
     campaign.finish()
 
 

@@ -201,7 +201,7 @@ class Build:
         target = self.folder / f"{switch.name}.o"
         words[words.index("-o") + 1] = str(target)
         words[words.index(str(path))] = str(changed)
-        run(["nice", *words, "-w"], entry["directory"])
+        run([*words, "-w"], entry["directory"])
         return target
 
     def link(self, target, switch, changed, out):
@@ -457,9 +457,9 @@ class Switches:
                 self.build.link(f"tests/{what}", switch, changed, program)
             return self.outcome([str(program)], bin_folder)
         if kind == "sites":
-            return self.outcome([str(HERE / "sites.py"), "--occurrences", "3", "--only", what], bin_folder)
+            return self.outcome([str(HERE / "sites.py"), "--fail-fast", "--occurrences", "3", "--only", what], bin_folder)
         if kind == "faults":
-            return self.outcome([str(HERE / what.split()[0]), *what.split()[1:]], bin_folder)
+            return self.outcome([str(HERE / what.split()[0]), "--fail-fast", *what.split()[1:]], bin_folder)
         if kind == "e2e":
             return self.outcome([str(HERE.parent / "e2e" / what)], bin_folder)
         os.environ["BESOM_BIN"] = str(bin_folder)
