@@ -84,6 +84,7 @@ start alone
 stop
 
 # Ctrl-C.  The shell has its background jobs ignore it.
+: >url # it has an address from before
 python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])' \
   "$besom" serve --out alone --port 0 >url 2>served.err &
 server=$!
