@@ -31,8 +31,8 @@ static int write_all(int fd, const char *data, size_t len) {
     return 0;
 }
 
-int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
-                    struct err *err) {
+static int write_file(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                      bool durable, struct err *err) {
     char tmp[NAME_MAX + 1];
     if (snprintf(tmp, sizeof tmp, ".%s.tmp", name) >= (int)sizeof tmp) {
         return err_set(err, ERR_RANGE, "%s/%s: the name is too long", dir, name);
@@ -56,7 +56,7 @@ int fs_write_atomic(const char *dir, const char *name, const struct fs_part *par
         }
     }
     step = "fdatasync";
-    if (fdatasync(fd) != 0) {
+    if (durable && fdatasync(fd) != 0) {
         goto fail;
     }
     step = "close";
@@ -70,7 +70,7 @@ int fs_write_atomic(const char *dir, const char *name, const struct fs_part *par
         goto fail;
     }
     step = "fsync folder of";
-    if (fsync(dir_fd) != 0) {
+    if (durable && fsync(dir_fd) != 0) {
         goto fail;
     }
     (void)close(dir_fd); // nothing was written through it
@@ -86,6 +86,16 @@ fail:;
         (void)close(dir_fd);
     }
     return err_io(err, cause, "%s %s/%s", step, dir, name);
+}
+
+int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                    struct err *err) {
+    return write_file(dir, name, parts, count, true, err);
+}
+
+int fs_write_cache(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                   struct err *err) {
+    return write_file(dir, name, parts, count, false, err);
 }
 
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err) {

@@ -28,6 +28,11 @@ struct fs_part {
 int fs_write_atomic(const char *dir, const char *name, const struct fs_part *parts, size_t count,
                     struct err *err);
 
+/* As fs_write_atomic(), without its two flushes: all or nothing for whoever reads now, but after a power cut the file may be
+ * there with any content.  For a cache, whose reader verifies what it finds and can make it anew. */
+int fs_write_cache(const char *dir, const char *name, const struct fs_part *parts, size_t count,
+                   struct err *err);
+
 /* Appends a whole regular file of at most `max` bytes to `out`.  ERR_NOT_FOUND, ERR_IO (also for what is
  * no regular file; a FIFO does not block), or ERR_RANGE when longer.  A failure leaves `out` as it was. */
 int fs_read(const char *path, size_t max, struct buf *out, struct err *err);

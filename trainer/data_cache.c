@@ -214,7 +214,7 @@ static int make_cache(const struct data_source *s, const char *dir, const char *
             parts[2 + 2 * i] = (struct fs_part){data[i], h.len[i]};
             at = h.offset[i] + h.len[i];
         }
-        rc = fs_write_atomic(dir, name, parts, 1 + 2 * ALL_PARTS, err);
+        rc = fs_write_cache(dir, name, parts, 1 + 2 * ALL_PARTS, err);
         free(checks);
     }
     data_raw_release(&raw);

@@ -45,10 +45,10 @@ NO_GROUP = ("shim.trainer = fork_into(shim.group);", "shim.group = NULL;\n    sh
 
 SWITCHES = [
     # one file, complete or absent
-    off("file-sync", "base/fs.c", "if (fdatasync(fd) != 0) {", "if (fd < 0) {", "unit:test_fs_faults"),
+    off("file-sync", "base/fs.c", "if (durable && fdatasync(fd) != 0) {", "if (durable && fd < 0) {", "unit:test_fs_faults"),
     off("file-close-checked", "base/fs.c", "if (close(closing) != 0) {", "(void)close(closing);\n    if (closing < 0) {",
         "unit:test_fs_faults"),
-    off("file-folder-sync", "base/fs.c", "if (fsync(dir_fd) != 0) {", "if (dir_fd < 0) {", "unit:test_fs_faults"),
+    off("file-folder-sync", "base/fs.c", "if (durable && fsync(dir_fd) != 0) {", "if (durable && dir_fd < 0) {", "unit:test_fs_faults"),
     off("file-exclusive", "base/fs.c", "dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW", "dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC",
         "unit:test_fs_faults", "unit:test_fs"),
     Switch("file-renamed", "base/fs.c", [('".%s.tmp", name', '"%s", name'),

@@ -141,6 +141,17 @@ static void the_data_is_safe_before_its_name_and_the_name_before_the_return(void
                         "openat write fdatasync close renameat fsync close ");
 }
 
+static void a_cache_is_not_waited_for(void **state) {
+    (void)state;
+    reset();
+    const struct fs_part part = {"x", 1};
+    struct err err;
+    assert_int_equal(fs_write_cache(dir, "cache", &part, 1, &err), ERR_OK);
+    assert_string_equal(buf_text(&script.calls), "openat write close renameat close ");
+    reset();
+    assert_content("cache", "x");
+}
+
 static void each_step_that_fails_is_named_and_leaves_the_old_file(void **state) {
     (void)state;
     static const struct {
@@ -395,6 +406,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_data_is_safe_before_its_name_and_the_name_before_the_return),
+        cmocka_unit_test(a_cache_is_not_waited_for),
         cmocka_unit_test(each_step_that_fails_is_named_and_leaves_the_old_file),
         cmocka_unit_test(a_failed_fdatasync_is_not_tried_again),
         cmocka_unit_test(a_failed_close_is_not_tried_again),
