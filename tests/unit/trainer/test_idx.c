@@ -146,6 +146,12 @@ static void large_files_are_read_as_gzip_reads_them(void **state) {
     assert_int_equal(idx.len, LEN);
     assert_memory_equal(idx.data, bytes.data + 16, LEN);
     idx_release(&idx);
+    // of two members of one length, which are decoded piece by piece
+    run("(head -c 117608 %s | gzip; tail -c +117609 %s | gzip) > %s", plain, plain, zipped);
+    assert_int_equal(idx_load(&idx, zipped, 3, &err), ERR_OK);
+    assert_int_equal(idx.len, LEN);
+    assert_memory_equal(idx.data, bytes.data + 16, LEN);
+    idx_release(&idx);
     buf_release(&bytes);
 }
 
@@ -193,6 +199,17 @@ static void damaged_gzip_data_is_refused(void **state) {
     whole.data[whole.len - 8] ^= 1; // of gzip's own checksum
     put_file(zipped, whole.data, whole.len);
     assert_refused(zipped, 3, ERR_PARSE, "damaged gzip data: incorrect data check");
+    whole.data[whole.len - 8] ^= 1;
+    for (size_t i = 1; i <= 4; i++) { // of the length, which says how much room to make
+        for (int bit = 0; bit < 8; bit++) {
+            whole.data[whole.len - i] ^= (char)(1 << bit);
+            put_file(zipped, whole.data, whole.len);
+            assert_refused(zipped, 3, ERR_PARSE, "damaged gzip data: incorrect length check");
+            whole.data[whole.len - i] ^= (char)(1 << bit);
+        }
+    }
+    put_file(zipped, whole.data, whole.len);
+    assert_images(zipped);
     buf_release(&whole);
 }
 
