@@ -1,7 +1,6 @@
 #include "trainer/idx.h"
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "trainer/stream.h"
 
 #include <stdlib.h>
@@ -55,8 +54,7 @@ static int read_array(struct stream *s, struct idx *idx, int dim_count, struct e
     if (rc != ERR_OK) {
         return rc;
     }
-    idx->data = mem_resize(NULL, idx->len, 1); // not zeroed: only bytes that arrive take memory
-    rc = stream_need(s, idx->data, idx->len, "the array", err);
+    rc = stream_need_new(s, &idx->data, idx->len, "the array", err);
     return rc == ERR_OK ? stream_end(s, "the array", err) : rc;
 }
 

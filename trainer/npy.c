@@ -274,8 +274,9 @@ static int read_array(struct stream *s, struct npy *npy, struct err *err) {
     if (rc != ERR_OK) {
         return rc;
     }
-    npy->data = mem_resize(NULL, bytes, 1); // not zeroed: only bytes that arrive take memory
-    rc = stream_need(s, npy->data, bytes, "the array", err);
+    uint8_t *data = NULL;
+    rc = stream_need_new(s, &data, bytes, "the array", err);
+    npy->data = data;
     return rc == ERR_OK ? stream_end(s, "the array", err) : rc;
 }
 

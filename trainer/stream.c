@@ -26,7 +26,7 @@ enum {
     GZIP_WINDOW = 15 + 16, // the largest window, and a gzip header instead of zlib's
     GZIP_TRAILER = 8,      // CRC-32, then the length modulo 2^32, both little-endian
     DEFLATE_RATIO_MAX = 1032,
-    AT_ONCE_MAX = 256 << 20, // of what is decoded: it is in memory twice while it is handed on
+    AT_ONCE_MAX = 256 << 20, // bytes, of the file and of what it stands for: both are in memory
 };
 
 /* A file as the bytes it stands for. */
@@ -187,6 +187,26 @@ int stream_need(struct stream *s, void *out, size_t len, const char *what, struc
     if (rc == ERR_OK && got < len) {
         rc = err_set(err, ERR_PARSE, "%s: truncated: %s has %zu of %zu bytes", s->path, what, got,
                      len);
+    }
+    return rc;
+}
+
+int stream_need_new(struct stream *s, uint8_t **out, size_t len, const char *what,
+                    struct err *err) {
+    if (s->whole != NULL && s->z.avail_in == len) {
+        memmove(s->whole, s->z.next_in, len);
+        *out = s->whole;
+        s->whole = NULL;
+        s->z.avail_in = 0;
+        s->member_done = true; // as if it had come piece by piece
+        return ERR_OK;
+    }
+    uint8_t *bytes = mem_resize(NULL, len, 1); // not zeroed: only bytes that arrive take memory
+    int rc = stream_need(s, bytes, len, what, err);
+    if (rc == ERR_OK) {
+        *out = bytes;
+    } else {
+        free(bytes);
     }
     return rc;
 }

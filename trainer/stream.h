@@ -36,6 +36,11 @@ int stream_read(struct stream *stream, void *out, size_t len, size_t *got, struc
 /* Reads all of `len` bytes: ERR_PARSE where there are fewer, "truncated: WHAT has ..." */
 int stream_need(struct stream *stream, void *out, size_t len, const char *what, struct err *err);
 
+/* As stream_need(), into new memory on the heap, `*out`, which a failure leaves alone.  When it is the rest of a gzip
+ * file that was decoded at once, it is the memory of that: then nothing is in memory twice. */
+int stream_need_new(struct stream *stream, uint8_t **out, size_t len, const char *what,
+                    struct err *err);
+
 /* ERR_PARSE unless all is read: "bytes behind WHAT".  Also checks gzip's checksum. */
 int stream_end(struct stream *stream, const char *what, struct err *err);
 
