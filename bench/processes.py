@@ -1,6 +1,7 @@
 """What the benchmarks measure of the processes that they run."""
 import os
 import pathlib
+import select
 import subprocess
 import sys
 import time
@@ -8,28 +9,36 @@ import time
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def own(pid):
-    """(seconds of processor time, peak in MB) of a process without its children; None when it has ended."""
+LOOK_MS = 250  # how often the peak is read: whoever wakes up takes a processor from those that are measured
+
+
+def seconds(pid):
+    """Processor time of a process without its children; also of one that has ended, until it is waited for."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mb(pid):
+    """The peak memory of a process so far; 0 when it has ended."""
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        return (int(fields[11]) + int(fields[12])) / TICKS, int(status.partition("VmHWM:")[2].split()[0]) / 1000
+        return int(pathlib.Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]) / 1000
     except (OSError, IndexError):
-        return None
+        return 0.0
 
 
 def run(command, **options):
-    """(wall seconds, processor seconds of it and its children, of it alone, its peak in MB)."""
-    start, last = time.perf_counter(), (0.0, 0.0)
+    """(wall seconds, processor seconds of it and its children, of it alone, its peak in MB, but for the last moment)."""
+    start, peak = time.perf_counter(), 0.0
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, **options)
-    while True:
-        last = own(process.pid) or last
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid != 0:
-            break
-        time.sleep(0.02)
-    took = time.perf_counter() - start
+    pidfd = os.pidfd_open(process.pid)
+    end = select.poll()
+    end.register(pidfd, select.POLLIN)
+    while not end.poll(LOOK_MS):
+        peak = max(peak, peak_mb(process.pid))
+    os.close(pidfd)
+    took, alone = time.perf_counter() - start, seconds(process.pid)
+    _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"{sys.argv[0]}: {command} ended with {process.returncode}")
-    return took, usage.ru_utime + usage.ru_stime, *last
+    return took, usage.ru_utime + usage.ru_stime, alone, peak
