@@ -7,9 +7,7 @@ import sys
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-LOOK_MS = 250  # how often the peak is read: whoever wakes up takes a processor from those that are measured
+LOOK_MS = 250  # how often the peak is read, at last: whoever wakes up takes a processor from those that are measured
 
 
 def seconds(pid):
@@ -28,13 +26,14 @@ def peak_mb(pid):
 
 def run(command, **options):
     """(wall seconds, processor seconds of it and its children, of it alone, its peak in MB, but for the last moment)."""
-    start, peak = time.perf_counter(), 0.0
+    start, peak, look_ms = time.perf_counter(), 0.0, 5
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, **options)
     pidfd = os.pidfd_open(process.pid)
     end = select.poll()
     end.register(pidfd, select.POLLIN)
-    while not end.poll(LOOK_MS):
+    while not end.poll(look_ms):
         peak = max(peak, peak_mb(process.pid))
+        look_ms = min(2 * look_ms, LOOK_MS)
     os.close(pidfd)
     took, alone = time.perf_counter() - start, seconds(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
