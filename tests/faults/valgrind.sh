@@ -22,7 +22,7 @@ nothing_found() {
 export BESOM_KERNELS=v2 OPENBLAS_CORETYPE=Nehalem
 quoted=$(printf '"%s", ' $valgrind)
 sed "s#\"config\": {#\"trainer\": [$quoted\"$trainer\", \"train\", \"{config}\"],\n  &#
-  s/3000/320/; s/500/100/" "$here/../e2e/tiny.json" >tiny.json
+  s/3000/128/; s/500/64/" "$here/../e2e/tiny.json" >tiny.json
 said valgrind.%p tiny.json
 
 # shellcheck disable=SC2086 # words are words, here and below
