@@ -38,8 +38,7 @@ struct stream {
     bool member_done; // the gzip member ended, and no other has begun
     bool at_end;      // the file is read to its end
     struct file_stamp stamp;
-    z_stream
-        z; // its next_in, avail_in is what was read and not yet used, also of `whole` and without gzip
+    z_stream z; // its next_in, avail_in is what was read and not yet used, whatever it is
     uint8_t chunk[CHUNK];
 };
 
