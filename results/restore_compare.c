@@ -216,6 +216,51 @@ static int compare_constants(struct comparing *c, struct err *err) {
     return rc;
 }
 
+static void note_view(struct comparing *c, const char *name) {
+    struct err differs;
+    (void)err_set(&differs, ERR_DIFFERS, "the view \"%s\" is not as it was made", name);
+    note(c, NULL, 0, NULL, &differs);
+}
+
+/* The views that every database has are compared with the new one's; that of a sweep, whose text has numbers of rows in it,
+ * with what the tables beside it make of it. */
+static int compare_views(struct comparing *c, struct err *err) {
+    static const char common[] = "SELECT name, sql FROM sqlite_schema WHERE type = 'view'"
+                                 " AND name NOT IN (SELECT view FROM sweep)";
+    static const char there[] = "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND sql = ?2";
+    struct query made, present, sweeps;
+    int rc = query_open(&made, c->made, common, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = query_open(&present, c->present, there, err);
+    while (rc == ERR_OK && (rc = query_next(&made, err)) > 0) {
+        query_bind_text(&present, 1, query_text(&made, 0));
+        query_bind_text(&present, 2, query_text(&made, 1));
+        rc = query_next(&present, err);
+        query_reset(&present);
+        if (rc == 0) {
+            note_view(c, query_text(&made, 0));
+        }
+        rc = rc < 0 ? rc : ERR_OK;
+    }
+    query_close(&present);
+    query_close(&made);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = query_open(&sweeps, c->present, "SELECT id, view FROM sweep ORDER BY id", err);
+    while (rc == ERR_OK && (rc = query_next(&sweeps, err)) > 0) {
+        bool right;
+        rc = store_check_view(c->present, query_int(&sweeps, 0), &right, err);
+        if (rc == ERR_OK && !right) {
+            note_view(c, query_text(&sweeps, 1));
+        }
+    }
+    query_close(&sweeps);
+    return rc;
+}
+
 int restore_compare(struct store *made, struct store *present, struct buf *text, int64_t *count,
                     struct err *err) {
     struct comparing c = {.made = made, .present = present, .text = text};
@@ -226,6 +271,7 @@ int restore_compare(struct store *made, struct store *present, struct buf *text,
     rc = rc == ERR_OK ? compare_sweeps(&c, err) : rc;
     rc = rc == ERR_OK ? compare_trials(&c, err) : rc;
     rc = rc == ERR_OK ? compare_constants(&c, err) : rc;
+    rc = rc == ERR_OK ? compare_views(&c, err) : rc;
     query_close(&c.is_replanned);
     query_close(&c.has_later);
     rows_writer_free(c.trial);

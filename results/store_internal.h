@@ -163,6 +163,8 @@ void store_cells_free(struct cells *cells); // NULL is fine
 /* ---- store_views.c ---- */
 
 int store_make_view(struct store *store, int64_t sweep_id, struct err *err);
+/* Whether the view that is there is the one that store_make_view() would make. */
+int store_check_view(struct store *store, int64_t sweep_id, bool *right, struct err *err);
 /* A trial has a value of this metric for the first time: the views of its sweeps get columns for it. */
 int store_note_metric(struct store *store, int64_t trial, int64_t metric, struct err *err);
 

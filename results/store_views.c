@@ -176,37 +176,63 @@ static int stored_sql(struct store *store, const char *name, struct buf *sql, st
     return rc < 0 ? rc : ERR_OK;
 }
 
-/* A view that is right already is left alone: a new one makes every connection prepare its statements
- * anew. */
-static int replace_view(struct store *store, const struct view *view, const char *columns,
-                        struct err *err) {
-    char *create = sqlite3_mprintf("CREATE VIEW \"%w\" AS SELECT %s FROM member m"
-                                   " JOIN trial t ON t.id = m.trial"
-                                   " WHERE m.sweep = %lld AND m.present",
-                                   view->name, columns, (long long)view->sweep);
-    char *drop = sqlite3_mprintf("DROP VIEW IF EXISTS \"%w\"", view->name);
+/* What the tables make of a sweep's view. */
+struct view_sql {
+    char *drop, *create; // sqlite3_free()
+    bool is_stored;      // it is there, to the letter
+};
+
+static int write_sql(struct store *store, const struct view *view, const char *columns,
+                     struct view_sql *sql, struct err *err) {
+    sql->create = sqlite3_mprintf("CREATE VIEW \"%w\" AS SELECT %s FROM member m"
+                                  " JOIN trial t ON t.id = m.trial"
+                                  " WHERE m.sweep = %lld AND m.present",
+                                  view->name, columns, (long long)view->sweep);
+    sql->drop = sqlite3_mprintf("DROP VIEW IF EXISTS \"%w\"", view->name);
     struct buf now = {0};
     int rc = stored_sql(store, view->name, &now, err);
-    if (rc == ERR_OK && strcmp(buf_text(&now), create) != 0) {
-        rc = store_exec(store, drop, err);
-        rc = rc == ERR_OK ? store_exec(store, create, err) : rc;
-    }
+    sql->is_stored = strcmp(buf_text(&now), sql->create) == 0;
     buf_release(&now);
-    sqlite3_free(create);
-    sqlite3_free(drop);
     return rc;
 }
 
-int store_make_view(struct store *store, int64_t sweep_id, struct err *err) {
+static void view_sql_release(struct view_sql *sql) {
+    sqlite3_free(sql->create);
+    sqlite3_free(sql->drop);
+}
+
+static int view_sql_of(struct store *store, int64_t sweep_id, struct view_sql *sql,
+                       struct err *err) {
     struct view view = {0};
     struct columns columns = {0};
     int rc = load_view(store, sweep_id, &view, err);
     rc = rc == ERR_OK ? put_columns(store, &columns, &view, err) : rc;
-    rc = rc == ERR_OK ? replace_view(store, &view, buf_text(&columns.sql), err) : rc;
+    rc = rc == ERR_OK ? write_sql(store, &view, buf_text(&columns.sql), sql, err) : rc;
     columns_release(&columns);
     free(view.name);
     free(view.axes);
     free(view.parts);
+    return rc;
+}
+
+/* A view that is right already is left alone: a new one makes every connection prepare its statements
+ * anew. */
+int store_make_view(struct store *store, int64_t sweep_id, struct err *err) {
+    struct view_sql sql = {0};
+    int rc = view_sql_of(store, sweep_id, &sql, err);
+    if (rc == ERR_OK && !sql.is_stored) {
+        rc = store_exec(store, sql.drop, err);
+        rc = rc == ERR_OK ? store_exec(store, sql.create, err) : rc;
+    }
+    view_sql_release(&sql);
+    return rc;
+}
+
+int store_check_view(struct store *store, int64_t sweep_id, bool *right, struct err *err) {
+    struct view_sql sql = {0};
+    int rc = view_sql_of(store, sweep_id, &sql, err);
+    *right = rc == ERR_OK && sql.is_stored;
+    view_sql_release(&sql);
     return rc;
 }
 
