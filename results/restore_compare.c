@@ -223,13 +223,23 @@ static void note_view(struct comparing *c, const char *name) {
 }
 
 /* The views that every database has are compared with the new one's; that of a sweep, whose text has numbers of rows in it,
- * with what the tables beside it make of it. */
+ * with what the tables beside it make of it.  Those of an older version are worded otherwise, and made anew by the next run. */
 static int compare_views(struct comparing *c, struct err *err) {
     static const char common[] = "SELECT name, sql FROM sqlite_schema WHERE type = 'view'"
                                  " AND name NOT IN (SELECT view FROM sweep)";
     static const char there[] = "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND sql = ?2";
     struct query made, present, sweeps;
-    int rc = query_open(&made, c->made, common, err);
+    int64_t version = 0;
+    int rc = query_open(&present, c->present, "SELECT user_version FROM pragma_user_version", err);
+    if (rc == ERR_OK) {
+        rc = query_next(&present, err);
+        version = rc > 0 ? query_int(&present, 0) : 0;
+        query_close(&present);
+    }
+    if (rc < 0 || version != STORE_VERSION) {
+        return rc < 0 ? rc : ERR_OK;
+    }
+    rc = query_open(&made, c->made, common, err);
     if (rc != ERR_OK) {
         return rc;
     }
