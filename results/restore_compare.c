@@ -216,58 +216,29 @@ static int compare_constants(struct comparing *c, struct err *err) {
     return rc;
 }
 
-static void note_view(struct comparing *c, const char *name) {
-    struct err differs;
-    (void)err_set(&differs, ERR_DIFFERS, "the view \"%s\" is not as it was made", name);
-    note(c, NULL, 0, NULL, &differs);
-}
-
-/* The views that every database has are compared with the new one's; that of a sweep, whose text has numbers of rows in it,
- * with what the tables beside it make of it.  Those of an older version are worded otherwise, and made anew by the next run. */
+/* A sweep's view is compared with what the tables beside it make of it, as its text has numbers of rows in it.  One of an older
+ * version may be worded otherwise.  The other views store_schema_check() has looked at. */
 static int compare_views(struct comparing *c, struct err *err) {
-    static const char common[] = "SELECT name, sql FROM sqlite_schema WHERE type = 'view'"
-                                 " AND name NOT IN (SELECT view FROM sweep)";
-    static const char there[] = "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND sql = ?2";
-    struct query made, present, sweeps;
-    int64_t version = 0;
-    int rc = query_open(&present, c->present, "SELECT user_version FROM pragma_user_version", err);
-    if (rc == ERR_OK) {
-        rc = query_next(&present, err);
-        version = rc > 0 ? query_int(&present, 0) : 0;
-        query_close(&present);
-    }
-    if (rc < 0 || version != STORE_VERSION) {
-        return rc < 0 ? rc : ERR_OK;
-    }
-    rc = query_open(&made, c->made, common, err);
+    static const char sql[] =
+        "SELECT id, view FROM sweep"
+        " WHERE (SELECT user_version FROM pragma_user_version) = ?1 ORDER BY id";
+    struct query q;
+    int rc = query_open(&q, c->present, sql, err);
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = query_open(&present, c->present, there, err);
-    while (rc == ERR_OK && (rc = query_next(&made, err)) > 0) {
-        query_bind_text(&present, 1, query_text(&made, 0));
-        query_bind_text(&present, 2, query_text(&made, 1));
-        rc = query_next(&present, err);
-        query_reset(&present);
-        if (rc == 0) {
-            note_view(c, query_text(&made, 0));
-        }
-        rc = rc < 0 ? rc : ERR_OK;
-    }
-    query_close(&present);
-    query_close(&made);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    rc = query_open(&sweeps, c->present, "SELECT id, view FROM sweep ORDER BY id", err);
-    while (rc == ERR_OK && (rc = query_next(&sweeps, err)) > 0) {
+    query_bind_int(&q, 1, STORE_VERSION);
+    while (rc == ERR_OK && (rc = query_next(&q, err)) > 0) {
         bool right;
-        rc = store_check_view(c->present, query_int(&sweeps, 0), &right, err);
+        rc = store_check_view(c->present, query_int(&q, 0), &right, err);
         if (rc == ERR_OK && !right) {
-            note_view(c, query_text(&sweeps, 1));
+            struct err differs;
+            (void)err_set(&differs, ERR_DIFFERS, "the view \"%s\" is not as it was made",
+                          query_text(&q, 1));
+            note(c, NULL, 0, NULL, &differs);
         }
     }
-    query_close(&sweeps);
+    query_close(&q);
     return rc;
 }
 
